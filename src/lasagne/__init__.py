@@ -1,0 +1,40 @@
+"""Lasagne: build and train neural networks, on PyTensor.
+
+The names, signatures and numbers of Lasagne 0.2, on today's Python. Scripts
+of the Theano years run without an edit under ``python -m lasagne script.py``;
+new code writes ``import lasagne`` beside ``import pytensor.tensor as pt``.
+"""
+
+# The flags decide PyTensor's configuration, so they are read before anything
+# below imports PyTensor.
+from . import flags
+
+flags.apply()
+
+from . import (  # noqa: E402
+    init,
+    layers,
+    nonlinearities,
+    objectives,
+    random,
+    regularization,
+    theano_extensions,
+    updates,
+    utils,
+)
+
+#: The version of Lasagne whose interface this is; old scripts probe it. The
+#: release of this distribution is ``importlib.metadata.version("lasagne")``.
+__version__ = "0.2.dev1"
+
+__all__ = [
+    "init",
+    "layers",
+    "nonlinearities",
+    "objectives",
+    "random",
+    "regularization",
+    "theano_extensions",
+    "updates",
+    "utils",
+]

@@ -1,0 +1,31 @@
+"""Convolution and pooling for PyTensor, on every backend it has.
+
+These Ops need no layer: they take and return PyTensor variables and are
+differentiable like any other.
+"""
+
+from . import numba
+from ._registration import register_when_used
+from ._updating import UpdatingVariable
+from .conv import (
+    Conv,
+    ConvFilterGradient,
+    ConvInputGradient,
+    conv,
+    conv_transpose,
+)
+from .random import MRG_RandomStreams
+
+__all__ = [
+    "Conv",
+    "ConvFilterGradient",
+    "ConvInputGradient",
+    "MRG_RandomStreams",
+    "UpdatingVariable",
+    "conv",
+    "conv_transpose",
+    "numba",
+]
+
+register_when_used("pytensor.link.jax.dispatch", f"{__name__}.jax")
+register_when_used("pytensor.link.pytorch.dispatch", f"{__name__}.pytorch")

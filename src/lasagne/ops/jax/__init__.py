@@ -1,0 +1,8 @@
+"""How JAX computes the Ops: one module per family, beside the Op's own.
+
+Imported right after PyTensor's JAX dispatch, never before.
+"""
+
+from . import conv, random
+
+__all__ = ["conv", "random"]

@@ -1,0 +1,153 @@
+"""Numba rules of the convolution family: the kernels, around their geometry."""
+
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+from pytensor.graph.basic import Apply
+from pytensor.link.numba.dispatch.basic import (
+    default_hash_key_from_props,
+    numba_njit,
+    register_funcify_and_cache_key,
+)
+
+from ...kernels import conv as kernel
+from ...kernels import lengths, source_digest
+from ..conv import Conv, ConvFilterGradient, ConvInputGradient
+
+_VERSION = source_digest(kernel, lengths)
+
+_extent = numba_njit(lengths.dilated_extent)
+_explicit_padding = numba_njit(lengths.explicit_padding)
+
+
+@numba_njit
+def _sizes_1d(sizes):
+    return 1, 1, sizes[0].item()
+
+
+@numba_njit
+def _sizes_2d(sizes):
+    return 1, sizes[0].item(), sizes[1].item()
+
+
+@numba_njit
+def _sizes_3d(sizes):
+    return sizes[0].item(), sizes[1].item(), sizes[2].item()
+
+
+_promote_sizes = {1: _sizes_1d, 2: _sizes_2d, 3: _sizes_3d}
+
+
+def _key(op: Any) -> str:
+    return default_hash_key_from_props(op, cache_version=_VERSION)
+
+
+def _steps(op: Any) -> tuple[tuple[int, ...], tuple[int, ...]]:
+    """Return stride and dilation for three spatial axes."""
+    missing = (1,) * (3 - op.ndim)
+    return missing + op.stride, missing + op.dilation
+
+
+def _oriented(op: Any) -> Callable:
+    """Return the function that reverses promoted filters, if they are flipped."""
+    if not op.flip_filters:
+        return numba_njit(lambda w: w)
+    return numba_njit(lambda w: np.ascontiguousarray(w[:, :, ::-1, ::-1, ::-1]))
+
+
+def _padding(op: Any) -> Callable:
+    """Return the function from filter sizes to the zeros before and after."""
+    missing = 3 - op.ndim
+    if isinstance(op.padding, str):
+        name = op.padding
+        dilation = (1,) * missing + op.dilation
+
+        @numba_njit
+        def padding(sizes):
+            before_d, after_d = _explicit_padding(name, _extent(sizes[0], dilation[0]))
+            before_h, after_h = _explicit_padding(name, _extent(sizes[1], dilation[1]))
+            before_w, after_w = _explicit_padding(name, _extent(sizes[2], dilation[2]))
+            return (before_d, before_h, before_w), (after_d, after_h, after_w)
+
+    else:
+        before, after = zip(*(((0, 0),) * missing + op.padding))
+
+        @numba_njit
+        def padding(sizes):
+            return before, after
+
+    return padding
+
+
+@register_funcify_and_cache_key(Conv)
+def numba_funcify_Conv(op: Conv, node: Apply, **kwargs: Any) -> tuple[Callable, str]:
+    """Call :func:`lasagne.kernels.conv.forward`."""
+    promote, demote = kernel.promote[op.ndim], kernel.demote[op.ndim]
+    oriented, padding = _oriented(op), _padding(op)
+    stride, dilation, groups = *_steps(op), op.groups
+    forward, output_sizes, check = kernel.forward, kernel.output_sizes, kernel.check
+
+    @numba_njit
+    def conv(x, w):
+        x = promote(x)
+        w = oriented(promote(w))
+        before, after = padding(w.shape[2:])
+        shape = (x.shape[0], w.shape[0]) + output_sizes(
+            x.shape[2:], w.shape[2:], stride, before, after, dilation
+        )
+        check(x.shape, w.shape, shape, stride, before, after, dilation, groups)
+        y = np.empty(shape, x.dtype)
+        forward(x, w, y, stride, before, dilation, groups)
+        return demote(y)
+
+    return conv, _key(op)
+
+
+@register_funcify_and_cache_key(ConvInputGradient)
+def numba_funcify_ConvInputGradient(
+    op: ConvInputGradient, node: Apply, **kwargs: Any
+) -> tuple[Callable, str]:
+    """Call :func:`lasagne.kernels.conv.input_gradient`."""
+    promote, demote = kernel.promote[op.ndim], kernel.demote[op.ndim]
+    oriented, padding = _oriented(op), _padding(op)
+    stride, dilation, groups = *_steps(op), op.groups
+    promote_sizes = _promote_sizes[op.ndim]
+    input_gradient, check = kernel.input_gradient, kernel.check
+
+    @numba_njit
+    def conv_input_gradient(w, y, *sizes):
+        w = oriented(promote(w))
+        y = promote(y)
+        before, after = padding(w.shape[2:])
+        shape = (y.shape[0], w.shape[1] * groups) + promote_sizes(sizes)
+        check(shape, w.shape, y.shape, stride, before, after, dilation, groups)
+        x = np.empty(shape, y.dtype)
+        input_gradient(w, y, x, stride, before, dilation, groups)
+        return demote(x)
+
+    return conv_input_gradient, _key(op)
+
+
+@register_funcify_and_cache_key(ConvFilterGradient)
+def numba_funcify_ConvFilterGradient(
+    op: ConvFilterGradient, node: Apply, **kwargs: Any
+) -> tuple[Callable, str]:
+    """Call :func:`lasagne.kernels.conv.filter_gradient`."""
+    promote, demote = kernel.promote[op.ndim], kernel.demote[op.ndim]
+    oriented, padding = _oriented(op), _padding(op)
+    stride, dilation, groups = *_steps(op), op.groups
+    promote_sizes = _promote_sizes[op.ndim]
+    filter_gradient, check = kernel.filter_gradient, kernel.check
+
+    @numba_njit
+    def conv_filter_gradient(x, y, *sizes):
+        x, y = promote(x), promote(y)
+        shape = (y.shape[1], x.shape[1] // groups) + promote_sizes(sizes)
+        before, after = padding(shape[2:])
+        check(x.shape, shape, y.shape, stride, before, after, dilation, groups)
+        w = np.empty(shape, x.dtype)
+        filter_gradient(x, y, w, stride, before, dilation, groups)
+        return demote(oriented(w))
+
+    return conv_filter_gradient, _key(op)

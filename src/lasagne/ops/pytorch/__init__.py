@@ -1,0 +1,8 @@
+"""How PyTorch computes the Ops: one module per family, beside the Op's own.
+
+Imported right after PyTensor's PyTorch dispatch, never before.
+"""
+
+from . import conv, random
+
+__all__ = ["conv", "random"]
