@@ -9,7 +9,6 @@ from typing import Any
 
 __all__ = [
     "NAMED_PADDINGS",
-    "ceil_div",
     "conv_input_length",
     "conv_output_length",
     "dilated_extent",
@@ -103,17 +102,6 @@ def conv_input_length(
     return (output_length - 1) * stride + extent - before - after
 
 
-def ceil_div(numerator: Any, denominator: Any) -> Any:
-    """Divide and round up.
-
-    Examples
-    --------
-    >>> ceil_div(7, 2), ceil_div(6, 2), ceil_div(-1, 2)
-    (4, 3, 0)
-    """
-    return -(-numerator // denominator)
-
-
 def pool_output_length(
     input_length: Any, pool_size: Any, stride: Any, pad: Any, ignore_border: bool
 ) -> Any:
@@ -159,6 +147,6 @@ def pool_output_length(
     assert pad == 0, "padding requires ignore_border=True"
     if stride >= pool_size:
         # Windows do not overlap: every one that starts inside counts.
-        return ceil_div(input_length, stride)
+        return -(-input_length // stride)
     # One window, and further ones until nothing is left over.
-    return max(0, ceil_div(input_length - pool_size, stride)) + 1
+    return max(0, -((pool_size - input_length) // stride)) + 1

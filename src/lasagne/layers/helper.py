@@ -165,6 +165,8 @@ def get_output(layer_or_layers: Any, inputs: Any = None, **kwargs: Any) -> Any:
                     f"InputLayer instance as the key, not its variable or its name."
                 )
 
+    if _is_iterable(layer_or_layers):
+        layer_or_layers = list(layer_or_layers)  # a generator is gone once read
     given = inputs if isinstance(inputs, dict) else {}
     all_layers = get_all_layers(layer_or_layers, given.keys())
     outputs: dict[Any, Any] = {
@@ -255,6 +257,8 @@ def get_output_shape(layer_or_layers: Any, input_shapes: Any = None) -> Any:
             return [layer.output_shape for layer in layer_or_layers]
         return layer_or_layers.output_shape
 
+    if _is_iterable(layer_or_layers):
+        layer_or_layers = list(layer_or_layers)
     given = input_shapes if isinstance(input_shapes, dict) else {}
     all_layers = get_all_layers(layer_or_layers, given.keys())
     shapes: dict[Any, Shape] = {

@@ -14,16 +14,26 @@ from .conv import (
     conv,
     conv_transpose,
 )
+from .local import (
+    LocalConv,
+    LocalConvFilterGradient,
+    LocalConvInputGradient,
+    local_conv,
+)
 from .random import MRG_RandomStreams
 
 __all__ = [
     "Conv",
     "ConvFilterGradient",
     "ConvInputGradient",
+    "LocalConv",
+    "LocalConvFilterGradient",
+    "LocalConvInputGradient",
     "MRG_RandomStreams",
     "UpdatingVariable",
     "conv",
     "conv_transpose",
+    "local_conv",
     "numba",
 ]
 

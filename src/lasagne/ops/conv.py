@@ -29,10 +29,10 @@ import pytensor.tensor as pt
 from pytensor import scalar
 from pytensor.gradient import disconnected_type
 from pytensor.graph.basic import Apply
-from pytensor.graph.op import Op
 from pytensor.tensor.variable import TensorVariable
 
 from ..kernels import conv as kernel
+from ..kernels.geometry import promote as promotions
 from ..kernels.lengths import (
     NAMED_PADDINGS,
     conv_input_length,
@@ -41,6 +41,7 @@ from ..kernels.lengths import (
     explicit_padding,
 )
 from ._arguments import as_int_tuple, as_sizes, constant_or_none, float_operands
+from ._shaped import ShapedOp
 
 __all__ = [
     "Conv",
@@ -84,7 +85,7 @@ def normalize_padding(padding: Any, ndim: int) -> Padding:
     return tuple((before, after) for before, after in pairs)
 
 
-class _ConvFamily(Op):
+class _ConvFamily(ShapedOp):
     """What the three Ops share: their parameters and their shape arithmetic.
 
     Parameters
@@ -112,7 +113,7 @@ class _ConvFamily(Op):
         groups: int = 1,
         flip_filters: bool = False,
     ):
-        if ndim not in kernel.promote:
+        if ndim not in promotions:
             raise ValueError(
                 f"Got {ndim} spatial axes, but convolutions have 1, 2 or 3: the input "
                 f"must have 3, 4 or 5 dimensions (batch, channels, spatial axes)."
@@ -232,7 +233,7 @@ def _compute(
     """Run a kernel from Python; float16 is computed in float32."""
     dtype = first.dtype
     working = np.promote_types(dtype, np.float32)
-    promote = kernel.promote[op.ndim]
+    promote = promotions[op.ndim]
     result = np.empty(shape, working)
     function(
         promote(first.astype(working, copy=False)),
@@ -257,7 +258,7 @@ class Conv(_ConvFamily):
         shape = (x_shape[0], w_shape[0], *self.output_sizes(x_shape[2:], w_shape[2:]))
         return Apply(self, [x, w], [pt.tensor(dtype=x.dtype, shape=shape)])
 
-    def infer_shape(self, fgraph: Any, node: Apply, shapes: Any) -> list[tuple]:
+    def infer_shapes(self, node: Apply, shapes: Any) -> list[tuple]:
         x, w = shapes
         return [(x[0], w[0], *self.output_sizes(x[2:], w[2:]))]
 
@@ -297,7 +298,7 @@ class ConvInputGradient(_ConvFamily):
         self.check(shape, w_shape, y_shape)
         return Apply(self, [w, y, *sizes], [pt.tensor(dtype=w.dtype, shape=shape)])
 
-    def infer_shape(self, fgraph: Any, node: Apply, shapes: Any) -> list[tuple]:
+    def infer_shapes(self, node: Apply, shapes: Any) -> list[tuple]:
         w, y, *_ = shapes
         return [(y[0], w[1] * self.groups, *node.inputs[2:])]
 
@@ -338,7 +339,7 @@ class ConvFilterGradient(_ConvFamily):
         self.check(x_shape, shape, y_shape)
         return Apply(self, [x, y, *sizes], [pt.tensor(dtype=x.dtype, shape=shape)])
 
-    def infer_shape(self, fgraph: Any, node: Apply, shapes: Any) -> list[tuple]:
+    def infer_shapes(self, node: Apply, shapes: Any) -> list[tuple]:
         x, y, *_ = shapes
         return [(y[1], x[1] // self.groups, *node.inputs[2:])]
 

@@ -12,10 +12,10 @@ from pytensor.link.numba.dispatch.basic import (
 )
 
 from ...kernels import conv as kernel
-from ...kernels import lengths, source_digest
+from ...kernels import geometry, lengths, simd, source_digest
 from ..conv import Conv, ConvFilterGradient, ConvInputGradient
 
-_VERSION = source_digest(kernel, lengths)
+_VERSION = source_digest(kernel, geometry, simd, lengths)
 
 _extent = numba_njit(lengths.dilated_extent)
 _explicit_padding = numba_njit(lengths.explicit_padding)
@@ -83,10 +83,10 @@ def _padding(op: Any) -> Callable:
 @register_funcify_and_cache_key(Conv)
 def numba_funcify_Conv(op: Conv, node: Apply, **kwargs: Any) -> tuple[Callable, str]:
     """Call :func:`lasagne.kernels.conv.forward`."""
-    promote, demote = kernel.promote[op.ndim], kernel.demote[op.ndim]
+    promote, demote = geometry.promote[op.ndim], geometry.demote[op.ndim]
     oriented, padding = _oriented(op), _padding(op)
     stride, dilation, groups = *_steps(op), op.groups
-    forward, output_sizes, check = kernel.forward, kernel.output_sizes, kernel.check
+    forward, output_sizes, check = kernel.forward, geometry.output_sizes, geometry.check
 
     @numba_njit
     def conv(x, w):
@@ -109,11 +109,11 @@ def numba_funcify_ConvInputGradient(
     op: ConvInputGradient, node: Apply, **kwargs: Any
 ) -> tuple[Callable, str]:
     """Call :func:`lasagne.kernels.conv.input_gradient`."""
-    promote, demote = kernel.promote[op.ndim], kernel.demote[op.ndim]
+    promote, demote = geometry.promote[op.ndim], geometry.demote[op.ndim]
     oriented, padding = _oriented(op), _padding(op)
     stride, dilation, groups = *_steps(op), op.groups
     promote_sizes = _promote_sizes[op.ndim]
-    input_gradient, check = kernel.input_gradient, kernel.check
+    input_gradient, check = kernel.input_gradient, geometry.check
 
     @numba_njit
     def conv_input_gradient(w, y, *sizes):
@@ -134,11 +134,11 @@ def numba_funcify_ConvFilterGradient(
     op: ConvFilterGradient, node: Apply, **kwargs: Any
 ) -> tuple[Callable, str]:
     """Call :func:`lasagne.kernels.conv.filter_gradient`."""
-    promote, demote = kernel.promote[op.ndim], kernel.demote[op.ndim]
+    promote, demote = geometry.promote[op.ndim], geometry.demote[op.ndim]
     oriented, padding = _oriented(op), _padding(op)
     stride, dilation, groups = *_steps(op), op.groups
     promote_sizes = _promote_sizes[op.ndim]
-    filter_gradient, check = kernel.filter_gradient, kernel.check
+    filter_gradient, check = kernel.filter_gradient, geometry.check
 
     @numba_njit
     def conv_filter_gradient(x, y, *sizes):

@@ -3,6 +3,6 @@
 Imported right after PyTensor's PyTorch dispatch, never before.
 """
 
-from . import conv, random
+from . import conv, local, random
 
-__all__ = ["conv", "random"]
+__all__ = ["conv", "local", "random"]
