@@ -11,7 +11,7 @@ import pytensor.tensor as pt
 from pytensor.graph.basic import Variable
 from pytensor.scalar.basic import Maximum, sign, upcast_out
 from pytensor.tensor.elemwise import Elemwise
-from pytensor.tensor.special import softmax as _softmax_over_axis
+from pytensor.tensor.special import Softmax
 from pytensor.tensor.variable import TensorVariable
 
 
@@ -70,7 +70,7 @@ def softmax(x: Any) -> TensorVariable:
             f"softmax normalizes the rows of a matrix, got {x.ndim} dimensions. "
             f"Reshape to a matrix, or use pytensor.tensor.special.softmax(x, axis=...)."
         )
-    return _softmax_over_axis(x, axis=-1)
+    return Softmax(axis=1)(x)
 
 
 def tanh(x: Any) -> TensorVariable:
@@ -220,10 +220,10 @@ very_leaky_rectify = LeakyRectify(1 / 3)
 
 
 def _expm1_of_negative(x: TensorVariable) -> TensorVariable:
-    # The branch of elu and selu that is not taken for positive x is computed
-    # there all the same, and must not overflow: its gradient, infinity, times
-    # the zero of the branch not taken would be NaN.
-    return pt.expm1(pt.minimum(x, 0.0))
+    # The branch that elu and selu do not take for positive x is computed there
+    # all the same, and must not overflow: its gradient, infinity, times the zero
+    # of a branch not taken would be NaN.
+    return pt.expm1(pt.switch(x > 0, 0, x))
 
 
 def elu(x: Any) -> TensorVariable:
