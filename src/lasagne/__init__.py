@@ -22,6 +22,10 @@ from . import (  # noqa: E402
     updates,
     utils,
 )
+from ._aliasing import (  # noqa: E402
+    install_as_theano,
+    load_ipython_extension,
+)
 
 #: The version of Lasagne whose interface this is; old scripts probe it. The
 #: release of this distribution is ``importlib.metadata.version("lasagne")``.
@@ -29,7 +33,9 @@ __version__ = "0.2.dev1"
 
 __all__ = [
     "init",
+    "install_as_theano",
     "layers",
+    "load_ipython_extension",
     "nonlinearities",
     "objectives",
     "random",

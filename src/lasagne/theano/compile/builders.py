@@ -1,0 +1,72 @@
+"""``theano.compile.builders``: Ops made of a graph."""
+
+from collections.abc import Callable
+from typing import Any
+
+from pytensor.compile.builders import OpFromGraph as _OpFromGraph
+
+from .._names import StandIn
+
+__all__ = ["OpFromGraph"]
+
+
+class OpFromGraph(metaclass=StandIn):
+    """An Op that computes expressions of its inputs.
+
+    Parameters
+    ----------
+    inputs, outputs : list of Variable
+        The expressions, and what they depend on. Shared variables need not be
+        listed.
+    inline : bool
+        Whether to insert the graph where the Op is used.
+    lop_overrides : callable, optional
+        Replaces the gradient: called with the lists of inputs, outputs and
+        gradients of the outputs, returns the gradients of the inputs.
+    grad_overrides : callable, optional
+        The same, called without the outputs.
+    rop_overrides : callable, optional
+        Replaces the R-operator.
+    connection_pattern, name, **kwargs
+        As in PyTensor.
+
+    Examples
+    --------
+    >>> import lasagne.theano as theano, lasagne.theano.tensor as T
+    >>> x, y = T.scalars("x", "y")
+    >>> op = theano.OpFromGraph([x, y], [x * y])
+    >>> float(op(T.constant(3.0), T.constant(4.0)).eval(mode="FAST_COMPILE"))
+    12.0
+    """
+
+    stands_for = _OpFromGraph
+
+    def __new__(  # type: ignore[misc]
+        cls,
+        inputs: list,
+        outputs: list,
+        inline: bool = False,
+        lop_overrides: Any = "default",
+        grad_overrides: Any = "default",
+        rop_overrides: Any = "default",
+        connection_pattern: Any = None,
+        name: str | None = None,
+        **kwargs: Any,
+    ) -> _OpFromGraph:
+        """Make what this class stands for."""
+        if grad_overrides not in ("default", None):
+            lop_overrides = _without_outputs(grad_overrides)
+        return _OpFromGraph(
+            inputs,
+            outputs,
+            inline=inline,
+            pullback=None if lop_overrides == "default" else lop_overrides,
+            pushforward=None if rop_overrides == "default" else rop_overrides,
+            connection_pattern=connection_pattern,
+            name=name,
+            **kwargs,
+        )
+
+
+def _without_outputs(gradient: Callable) -> Callable:
+    return lambda inputs, outputs, cotangents: gradient(inputs, cotangents)

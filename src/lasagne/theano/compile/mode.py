@@ -1,0 +1,130 @@
+"""``theano.compile.mode``: how functions are compiled, by Theano's names.
+
+=========================  =================================================
+``'FAST_RUN'``, ``'Mode'``  PyTensor's default: Numba, with all rewrites
+``'FAST_COMPILE'``         plain Python, with few rewrites: starts at once
+``'DebugMode'``, ...       PyTensor's mode of the same name
+=========================  =================================================
+
+A linker that generates C code stands for "the fast one", which is Numba now.
+"""
+
+from typing import Any
+
+import pytensor
+from pytensor.compile.mode import Mode as _Mode
+from pytensor.compile.mode import get_mode as _get_mode
+from pytensor.compile.mode import optdb
+from pytensor.graph.rewriting.basic import node_rewriter
+from pytensor.scalar.basic import Add, Mul
+from pytensor.tensor.elemwise import Elemwise
+
+from ... import flags
+from .._names import forward
+
+__getattr__, __dir__ = forward(
+    __name__,
+    "pytensor.compile.mode",
+    reasons={"ProfileMode": "Pass profile=True to theano.function instead."},
+)
+
+
+class Mode(_Mode):
+    """A linker and the rewrites to apply.
+
+    Parameters
+    ----------
+    linker : str or Linker, optional
+        ``'py'``, or any other of Theano's names, which all mean Numba now.
+    optimizer : str or RewriteDatabaseQuery
+        ``'fast_run'``, ``'fast_compile'``, ``'None'`` or another of Theano's
+        names; the one that is configured by default.
+
+    Examples
+    --------
+    >>> import lasagne.theano as theano
+    >>> theano.Mode("cvm", "fast_run").linker
+    <pytensor.link.numba.linker.NumbaLinker object at ...>
+    """
+
+    def __init__(
+        self,
+        linker: Any = None,
+        optimizer: Any = "default",
+        **kwargs: Any,
+    ):
+        if linker in flags.C_LINKERS:
+            linker = "auto"
+        if isinstance(optimizer, str) and optimizer == "default":
+            optimizer = flags.late_optimizer or "default"
+        super().__init__(linker, optimizer, **kwargs)
+
+
+def get_mode(orig_string: Any = None) -> _Mode:
+    """Find the mode that a name stands for.
+
+    Parameters
+    ----------
+    orig_string : str or Mode, optional
+        A name, in any case, or a mode, which is returned as it is. The
+        configured mode by default.
+
+    Returns
+    -------
+    Mode
+
+    Examples
+    --------
+    >>> import lasagne.theano as theano
+    >>> theano.compile.mode.get_mode("FAST_RUN").linker
+    <pytensor.link.numba.linker.NumbaLinker object at ...>
+    """
+    name = pytensor.config.mode if orig_string is None else orig_string
+    if not isinstance(name, str):
+        return name
+    name = name.upper()
+    if name.replace("_", "") == "PROFILEMODE":
+        raise ValueError(
+            "There is no ProfileMode any more; pass profile=True to theano.function "
+            "and leave the mode alone."
+        )
+    if name == "FAST_RUN":
+        return Mode(pytensor.config.linker, "fast_run")
+    if name == "MODE" and flags.late_optimizer is not None:
+        return Mode(pytensor.config.linker)
+    return _get_mode(name)
+
+
+def get_default_mode() -> _Mode:
+    """Find the configured mode."""
+    return get_mode(None)
+
+
+FAST_COMPILE = _get_mode("FAST_COMPILE")
+FAST_RUN = Mode("auto", "fast_run")
+
+#: NumPy's limit of operands of one elementwise function, inputs and output.
+_MAX_OPERANDS = 32
+
+
+@node_rewriter([Elemwise])
+def _split_wide_elemwise(fgraph: Any, node: Any) -> Any:
+    """Turn a sum or product of more terms than NumPy takes into several.
+
+    Gradients of a variable that is used often are such sums, and the Python
+    linker, which is that of FAST_COMPILE, fails on them.
+    """
+    if len(node.inputs) < _MAX_OPERANDS or not isinstance(node.op.scalar_op, Add | Mul):
+        return None
+    if node.op.inplace_pattern:
+        return None
+    terms = node.inputs
+    while len(terms) >= _MAX_OPERANDS:
+        width = _MAX_OPERANDS - 1
+        groups = [terms[i : i + width] for i in range(0, len(terms), width)]
+        terms = [node.op(*group) if len(group) > 1 else group[0] for group in groups]
+    total = node.op(*terms) if len(terms) > 1 else terms[0]
+    return [total] if total.type == node.outputs[0].type else None
+
+
+optdb["py_only"].register("split_wide_elemwise", _split_wide_elemwise, "fast_compile")

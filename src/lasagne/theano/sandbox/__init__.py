@@ -1,0 +1,11 @@
+"""``theano.sandbox``: what was new in Theano once."""
+
+# What it imports is what it exports.
+# ruff: noqa: F401
+
+from .._names import explain
+from . import cuda, gpuarray, neighbours, rng_mrg
+
+__getattr__ = explain(
+    __name__, {"fourier": "Use theano.tensor.fft.", "rng_cuda": "Use rng_mrg."}
+)

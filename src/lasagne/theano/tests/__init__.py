@@ -1,0 +1,3 @@
+"""``theano.tests``: what test suites written for Theano borrowed."""
+
+from . import unittest_tools as unittest_tools

@@ -1,0 +1,220 @@
+"""``python -m lasagne``, and the alias ``theano``."""
+
+import os
+import subprocess
+import sys
+import textwrap
+import types
+from pathlib import Path
+
+import pytensor
+import pytest
+
+import lasagne
+from lasagne import _aliasing, _runner
+
+
+@pytest.fixture
+def run(tmp_path):
+    """Run Python with arguments, in an empty directory, where Theano is unknown."""
+
+    def run(*arguments, **environment):
+        return subprocess.run(
+            [sys.executable, *map(str, arguments)],
+            cwd=tmp_path,
+            env={
+                **os.environ,
+                "PYTHONPATH": str(Path(lasagne.__file__).parents[1]),
+                "PYTENSOR_FLAGS": f"base_compiledir={pytensor.config.base_compiledir}",
+                "THEANORC": str(tmp_path / "none"),
+                **environment,
+            },
+            capture_output=True,
+            text=True,
+        )
+
+    return run
+
+
+@pytest.fixture
+def write(tmp_path):
+    """Write a file and return its path."""
+
+    def write(name, text):
+        path = tmp_path / name
+        path.parent.mkdir(exist_ok=True)
+        path.write_text(textwrap.dedent(text))
+        return path
+
+    return write
+
+
+def test_script_runs_as_it_is(run, write):
+    write("scripts/neighbour.py", "NAME = 'next door'\n")
+    write(
+        "scripts/script.py",
+        """\
+        import atexit
+        import os
+        os.environ["THEANO_FLAGS"] = "floatX=float32"
+        import pickle
+        import sys
+
+        import theano
+        import theano.tensor as T
+        import theano.tensor.sort
+        from theano.tensor.signal import pool
+        from theano.tensor.sort import argsort
+        from theano.tensor.var import TensorConstant
+        import lasagne
+        import neighbour
+
+        class Thing(object):
+            pass
+
+        assert __name__ == "__main__"
+        assert sys.argv == ["scripts/script.py", "-v", "3"], sys.argv
+        assert os.path.basename(sys.path[0]) == "scripts"
+        assert os.path.isabs(__file__)
+        assert type(pickle.loads(pickle.dumps(Thing()))) is Thing
+        atexit.register(lambda: print("goodbye from", Thing.__name__))
+
+        assert theano.config.floatX == "float32"
+        assert theano is lasagne.theano and T is lasagne.theano.tensor
+        assert T.nnet is sys.modules["theano.tensor.nnet"]
+        assert callable(T.sort) and callable(T.var) and callable(theano.scan)
+
+        x = T.vector("x")
+        assert x and T.eq(x, 1), "variables are true"
+        try:
+            bool(x > 1)
+        except TypeError as error:
+            assert "T.switch" in str(error)
+        else:
+            raise AssertionError("comparisons are not")
+        assert x.reshape((1, -1), 2).ndim == 2
+        assert T.constant(2).get_scalar_constant_value() == 2
+        W = theano.shared([[1.0]])
+
+        network = lasagne.layers.DenseLayer(lasagne.layers.InputLayer((None, 2)), 1)
+        assert lasagne.layers.get_output(network).dtype == "float32"
+        print(neighbour.NAME)
+        """,
+    )
+    process = run("-W", "error", "-m", "lasagne", "scripts/script.py", "-v", "3")
+    assert process.stderr == ""
+    assert process.stdout == "next door\ngoodbye from Thing\n"
+    assert process.returncode == 0
+
+
+def test_traceback_begins_in_the_script(run, write):
+    script = write("script.py", "def f():\n    1 / 0\n\nf()\n")
+    plain = run(script)
+    hosted = run("-m", "lasagne", script)
+    assert hosted.stderr == plain.stderr
+    assert "ZeroDivisionError" in plain.stderr
+    assert hosted.returncode == plain.returncode == 1
+
+
+def test_syntax_error_and_exit_status_are_those_of_python(run, write):
+    broken = write("broken.py", "x = = 1\n")
+    hosted = run("-m", "lasagne", broken)
+    assert hosted.stderr == run(broken).stderr
+    assert hosted.returncode == 1
+    leaves = write("leaves.py", "import sys\nsys.exit(7)\n")
+    assert run("-m", "lasagne", leaves).returncode == 7
+
+
+def test_module_runs_as_it_is(run, write):
+    write("package/__init__.py", "")
+    write(
+        "package/tool.py",
+        """\
+        import sys, theano
+        assert __name__ == "__main__" and sys.path[0]
+        print(sys.argv[0].endswith("tool.py"), sys.argv[1:], theano.__version__)
+        """,
+    )
+    process = run("-m", "lasagne", "-m", "package.tool", "--flag")
+    assert process.stdout == "True ['--flag'] 1.0.5\n"
+
+
+def test_pytest_runs_under_it(run, write):
+    write("test_it.py", "import theano\n\ndef test_it():\n    theano.shared(1.0)\n")
+    process = run("-m", "lasagne", "-m", "pytest", "-q", "-p", "no:cacheprovider")
+    assert "1 passed" in process.stdout, process.stdout + process.stderr
+    assert process.returncode == 0
+
+
+def test_theano_stays_unknown_unless_asked_for(run):
+    process = run("-c", "import lasagne, lasagne.theano, theano")
+    assert "No module named 'theano'" in process.stderr
+
+
+def test_install_twice_and_before_the_import(run):
+    process = run(
+        "-c",
+        "import lasagne\n"
+        "lasagne.install_as_theano(); lasagne.install_as_theano()\n"
+        "import theano.tensor.nnet.conv as conv\n"
+        "import lasagne.theano.tensor.nnet.conv as own\n"
+        "import theano\n"
+        "lasagne.install_as_theano()\n"
+        "assert conv is own and theano is lasagne.theano\n"
+        "assert theano.__spec__.name == 'lasagne.theano'\n"
+        "try:\n"
+        "    import theano.nowhere.deep\n"
+        "except ModuleNotFoundError as error:\n"
+        "    print(error)\n",
+    )
+    assert process.stdout == "No module named 'theano.nowhere'\n", process.stderr
+
+
+def test_install_refuses_after_another_theano(monkeypatch):
+    other = types.ModuleType("theano")
+    other.__file__ = "/site-packages/theano/__init__.py"
+    monkeypatch.setitem(sys.modules, "theano", other)
+    finders = list(sys.meta_path)
+    with pytest.raises(ImportError, match=r"from /site-packages/theano.*Call"):
+        _aliasing.install_as_theano()
+    assert sys.meta_path == finders
+
+
+@pytest.mark.parametrize("option", ["-h", "--help"])
+def test_help(option, capsys):
+    assert _runner.main([option]) == 0
+    output = capsys.readouterr()
+    assert "python -m lasagne script.py [argument ...]" in output.out
+    assert "THEANO_FLAGS" in output.out
+    assert output.err == ""
+
+
+def test_without_arguments_the_usage_is_an_error(capsys):
+    assert _runner.main([]) == 2
+    assert "usage: python -m lasagne" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("arguments", "sentence"),
+    [
+        (["missing.py"], "there is no file {cwd}missing.py."),
+        (["."], ". is a directory; give a script, or use -m."),
+        (["-x"], "there is no option -x."),
+        (["-m"], "-m needs the name of a module."),
+    ],
+)
+def test_wrong_command_line_is_one_sentence(arguments, sentence, capsys):
+    assert _runner.main(arguments) == 2
+    sentence = sentence.format(cwd=os.path.join(os.getcwd(), ""))
+    assert capsys.readouterr().err == (
+        f"python -m lasagne: {sentence} See python -m lasagne --help.\n"
+    )
+
+
+def test_missing_module_is_one_sentence(run):
+    process = run("-m", "lasagne", "-m", "nowhere.to.be.found")
+    assert process.stderr == (
+        "python -m lasagne: there is no module nowhere.to.be.found. "
+        "See python -m lasagne --help.\n"
+    )
+    assert process.returncode == 2
