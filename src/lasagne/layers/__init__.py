@@ -20,3 +20,6 @@ from .normalization import *
 from .embedding import *
 from .recurrent import *
 from .special import *
+
+# Families that the original did not have.
+from .adaptive import *

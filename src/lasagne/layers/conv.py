@@ -272,6 +272,11 @@ class BaseConvLayer(Layer):
     # the odd zero after the input.
     _same_with_even_filters = False
 
+    # Where channels and positions are found in a shape; one layer of old has
+    # the batch axis last.
+    _channel_axis = 1
+    _spatial_axes = slice(2, None)
+
     def _check_odd_filters(self) -> None:
         if any(size % 2 == 0 for size in self.filter_size):
             raise NotImplementedError(
@@ -280,14 +285,14 @@ class BaseConvLayer(Layer):
             )
 
     def _check_groups(self) -> None:
-        num_groups, channels = self.num_groups, self.input_shape[1]
+        num_groups, channels = self.num_groups, self.input_shape[self._channel_axis]
         if num_groups <= 0:
             raise ValueError(f"num_groups (here: {num_groups}) must be positive")
         if channels is None:
             raise ValueError(
                 f"{type(self).__name__} requires a known number of input channels, "
-                f"but the input shape is {self.input_shape}. Give the size of axis 1 "
-                f"to the InputLayer."
+                f"but the input shape is {self.input_shape}. Give the size of axis "
+                f"{self._channel_axis} to the InputLayer."
             )
         if self.num_filters % num_groups or channels % num_groups:
             raise ValueError(
@@ -299,7 +304,7 @@ class BaseConvLayer(Layer):
     def _bias_shape(self) -> tuple[int, ...]:
         if not self.untie_biases:
             return (self.num_filters,)
-        positions = self.output_shape[2:]
+        positions = self.output_shape[self._spatial_axes]
         if any(size is None for size in positions):
             raise ValueError(
                 f"{type(self).__name__} with untie_biases=True has one bias per output "
@@ -316,7 +321,7 @@ class BaseConvLayer(Layer):
         -------
         tuple of int
         """
-        channels = self.input_shape[1]
+        channels = self.input_shape[self._channel_axis]
         return (self.num_filters, channels // self.num_groups, *self.filter_size)
 
     def get_output_shape_for(self, input_shape: Shape) -> Shape:

@@ -761,7 +761,7 @@ class GlobalPoolLayer(Layer):
 # Spatial pyramids.
 
 
-def _reduce_bins(
+def reduce_bins(
     input: TensorVariable, axis: int, bins: int, function: Any
 ) -> TensorVariable:
     """Divide an axis into bins, which may overlap by one, and reduce each."""
@@ -778,16 +778,21 @@ def _reduce_bins(
     return pt.concatenate(reduced, axis=axis)
 
 
-def _kaiming_level(inputs: TensorVariable, bins: int, mode: str) -> TensorVariable:
+def bin_function(mode: str) -> Callable:
+    """Return the reduction that a mode stands for where nothing is padded."""
     functions = {"max": pt.max, "average_inc_pad": pt.mean, "average_exc_pad": pt.mean}
     if mode not in functions:
         raise ValueError(
             f"Mode must be either 'max', 'average_inc_pad' or 'average_exc_pad'. Got "
             f"'{mode}'"
         )
+    return functions[mode]
+
+
+def _kaiming_level(inputs: TensorVariable, bins: int, mode: str) -> TensorVariable:
     # Both are separable: a bin is reduced by rows, then by columns.
-    rows = _reduce_bins(inputs, 2, bins, functions[mode])
-    return _reduce_bins(rows, 3, bins, functions[mode])
+    function = bin_function(mode)
+    return reduce_bins(reduce_bins(inputs, 2, bins, function), 3, bins, function)
 
 
 def pool_2d_nxn_regions(
