@@ -16,7 +16,8 @@ PIP := $(BIN)/python -m pip --disable-pip-version-check --quiet --quiet
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help demo test lint suite test-backends docs package bench clean
+.PHONY: help demo test lint check-code check-format check-types suite
+.PHONY: test-backends docs package bench clean
 
 help:
 	@echo 'make demo           train a small convolutional network on handwritten digits'
@@ -34,9 +35,15 @@ demo: $(VENV)/installed-demo
 
 test: lint suite
 
-lint: $(VENV)/installed-test
+lint: check-code check-format check-types
+
+check-code: $(VENV)/installed-test
 	$(BIN)/ruff check
+
+check-format: $(VENV)/installed-test
 	$(BIN)/ruff format --check
+
+check-types: $(VENV)/installed-test
 	$(BIN)/mypy
 
 suite: $(VENV)/tried-torch

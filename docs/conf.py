@@ -35,7 +35,7 @@ myst_enable_extensions = ["colon_fence", "deflist"]
 
 
 def resolve_short_name(app, env, node, contnode):
-    """Resolve a reference by its last part, if only one object is called that.
+    """Resolve a reference by the end of its name, if only one object fits.
 
     Docstrings are written inside a module, such as ``lasagne.layers.conv``, but
     its names are documented where users import them, in ``lasagne.layers``.
@@ -45,16 +45,18 @@ def resolve_short_name(app, env, node, contnode):
         return None
     domain = env.domains["py"]
     target = node["reftarget"]
-    names = [
-        name
-        for name, entry in domain.objects.items()
-        if name.rpartition(".")[2] == target.rpartition(".")[2] and not entry.aliased
-    ]
-    if len(names) == 1:
-        return domain.resolve_xref(
-            env, node["refdoc"], app.builder, "obj", names[0], node, contnode
-        )
-    return contnode if exists_near(node, target) else None
+    for end in (target, target.rpartition(".")[2]):
+        names = [
+            name
+            for name, entry in domain.objects.items()
+            if f".{name}".endswith(f".{end}") and not entry.aliased
+        ]
+        if len(names) == 1:
+            return domain.resolve_xref(
+                env, node["refdoc"], app.builder, "obj", names[0], node, contnode
+            )
+    described_with_its_class = node["reftype"] == "attr"
+    return contnode if described_with_its_class or exists_near(node, target) else None
 
 
 def exists_near(node, name):

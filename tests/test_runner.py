@@ -94,7 +94,11 @@ def test_script_runs_as_it_is(run, write):
             raise AssertionError("comparisons are not")
         assert x.reshape((1, -1), 2).ndim == 2
         assert T.constant(2).get_scalar_constant_value() == 2
-        W = theano.shared([[1.0]])
+        W = theano.shared([1.0, 2.0])
+        v = theano.shared(T.zeros((2,)).eval(mode="FAST_COMPILE"))
+        v.default_update = v + T.constant([1.0, 2.0], dtype=v.dtype)
+        theano.function([], v.sum(), mode="FAST_COMPILE")()
+        assert v.get_value().tolist() == [1, 2]
 
         network = lasagne.layers.DenseLayer(lasagne.layers.InputLayer((None, 2)), 1)
         assert lasagne.layers.get_output(network).dtype == "float32"

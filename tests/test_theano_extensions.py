@@ -332,14 +332,16 @@ class TestConv1d:
             return conv1d_mc1(*args, **kwargs)
 
         y = conv1d_unstrided(
-            x, w, x.shape, w.shape, subsample=(2,), implementation=implementation
+            *(x, w, (None, 3, None), w.shape),
+            subsample=(2,),
+            implementation=implementation,
         )
         np.testing.assert_allclose(
             evaluate(y), reference(x, w, [(0, 0)], (2,)), atol=1e-12
         )
         [kwargs] = calls
         assert kwargs["subsample"] == (1,)
-        assert kwargs["image_shape"] == (2, 6, 5)
+        assert kwargs["image_shape"] == (None, 6, None)
         assert kwargs["filter_shape"] == (4, 6, 2)
 
     @each_conv1d

@@ -52,9 +52,9 @@ __all__ = [
 #: New value of each shared variable.
 Updates = OrderedDict[SharedVariable, Variable]
 
-# A decay factor is subtracted from one in the graph, not in Python. In float32,
-# 1 - 0.999 has four digits; Adam's correction of its means needs both factors
-# to be rounded alike.
+# Decay factors are subtracted from one in the graph, not in Python. In float32,
+# 1 - 0.999 is right to four digits only; Adam corrects one such difference with
+# another, which works if both are rounded alike.
 _ONE = pt.constant(1)
 
 

@@ -123,6 +123,7 @@ def test_whole_network(expected: dict) -> None:
     ]
     assert network.name == "prob"
     assert network.output_shape == (None, 5)
+    assert get_all_layers(network)[5]._srng.default_instance_seed > 0
     np.testing.assert_allclose(
         predict(network, expected["x"]), expected["y"], rtol=1e-5
     )

@@ -162,6 +162,7 @@ EXAMPLES: dict[str, list[Callable[[], Layer]]] = {
     "DilatedConv1DLayer": [layer("DilatedConv1DLayer", sequence, 4, 3, dilation=2)],
     "DilatedConv2DLayer": [layer("DilatedConv2DLayer", image, 2, 3, dilation=(2, 1))],
     "DilatedConv3DLayer": [layer("DilatedConv3DLayer", volume, 2, 2, dilation=2)],
+    "LocallyConnectedLayer": [layer("LocallyConnectedLayer", image, 2, 2, stride=2)],
     "LocallyConnected1DLayer": [layer("LocallyConnected1DLayer", sequence, 4, 3)],
     "LocallyConnected2DLayer": [
         layer("LocallyConnected2DLayer", image, 2, 3),

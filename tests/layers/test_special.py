@@ -509,21 +509,19 @@ class TestTransformerLayer:
 
     @pytest.mark.numba
     def test_default_mode_agrees_with_the_python_linker(self, thetas, rng, evaluate):
-        images = pt.constant(rng.normal(size=(3, 2, 5, 4)))
+        images = rng.normal(size=(3, 2, 5, 4))
         theta = pt.matrix()
-        layer = TransformerLayer(InputLayer((3, 2, 5, 4)), InputLayer((3, 6)), 1.5)
+        layer = TransformerLayer(InputLayer(images.shape), InputLayer((3, 6)), 1.5)
         output = get_output(layer, dict(zip(layer.input_layers, (images, theta))))
-        gradient = pytensor.grad((output**2).sum(), theta)
-        function = pytensor.function([theta], [output, gradient])
-        expected = evaluate([output, gradient], {theta: thetas})
-        for result, wanted in zip(function(thetas), expected):
-            np.testing.assert_allclose(result, wanted)
+        function = pytensor.function([theta], output)
+        expected = evaluate(output, {theta: thetas})
+        np.testing.assert_allclose(function(thetas), expected)
 
         # Points beyond the range of integers read no foreign memory.
         thetas[0], thetas[1] = np.nan, [1e30, 0, 0, 0, np.inf, 0]
-        result, _ = function(thetas)
+        result = function(thetas)
         assert np.isnan(result[0]).all()
-        np.testing.assert_allclose(result[2], expected[0][2])
+        np.testing.assert_allclose(result[2], expected[2])
 
 
 class TestTPSTransformerLayer:

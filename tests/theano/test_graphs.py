@@ -121,6 +121,7 @@ def test_linear_algebra(value):
         np.testing.assert_allclose(value(solve(matrix, b)), np.linalg.solve(matrix, b))
 
 
+@pytest.mark.filterwarnings("ignore:`axes` should not be `None`:DeprecationWarning")
 def test_fourier_transform(value):
     x = np.sin(np.arange(16.0)).reshape(2, 8)
     transformed = value(T.fft.rfft(x))

@@ -29,6 +29,7 @@ import pytensor
 import pytensor.tensor as pt
 
 from .. import layers
+from ..ops.random import MRG_RandomStreams
 from .errors import ParameterFileError, UnsafePickleError
 
 __all__ = ["read"]
@@ -350,10 +351,10 @@ class _Builder:
         )
 
     def _make_random_streams(self, record: _Record) -> Any:
-        from ..ops.random import MRG_RandomStreams
-
-        streams = MRG_RandomStreams(1)
-        streams.rstate = self._convert(record.state["rstate"])
+        streams = MRG_RandomStreams(
+            self._convert(record.state["default_instance_seed"])
+        )
+        streams.set_rstate(self._convert(record.state["rstate"]))
         return streams
 
     def _make_instance(self, record: _Record) -> Any:

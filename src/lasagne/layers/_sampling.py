@@ -71,19 +71,19 @@ def spline_matrix(source_points: np.ndarray) -> np.ndarray:
     return np.hstack([affine_terms, terms])
 
 
-def _clip(index: TensorVariable, sizes: TensorVariable) -> TensorVariable:
-    return pt.clip(index, 0, sizes - 1)
+def _clip(index: TensorVariable, size: TensorVariable) -> TensorVariable:
+    return pt.clip(index, 0, size - 1)
 
 
-def _mirror(index: TensorVariable, sizes: TensorVariable) -> TensorVariable:
+def _mirror(index: TensorVariable, size: TensorVariable) -> TensorVariable:
     # There and back again, without repeating the pixel at the border.
-    period = pt.maximum(2 * (sizes - 1), 1)
+    period = pt.maximum(2 * (size - 1), 1)
     index = index % period
     return pt.minimum(index, period - index)
 
 
-def _wrap(index: TensorVariable, sizes: TensorVariable) -> TensorVariable:
-    return index % sizes
+def _wrap(index: TensorVariable, size: TensorVariable) -> TensorVariable:
+    return index % size
 
 
 _BORDER_MODES = {"nearest": _clip, "mirror": _mirror, "wrap": _wrap}
@@ -122,21 +122,21 @@ def sample(
     inside = _BORDER_MODES[border_mode]
     batch_size, channels, num_rows, num_columns = images.shape
 
-    # Two neighbors along x and along y, in a new first axis.
-    sizes = pt.stack([num_columns, num_rows]).reshape((2, 1, 1))
-    position = (points + 1) / 2 * pt.cast(sizes - 1, points.dtype)
-    first = pt.floor(position)
-    second = first + 1
-    neighbors = inside(pt.cast(pt.stack([first, second]), "int64"), sizes)
-    weights = pt.stack([second - position, position - first])
-
-    # Four of them around each point, in two first axes.
-    column, row = neighbors[:, :, 0], neighbors[:, None, :, 1]
-    image = pt.arange(batch_size)[:, None, None]
-    index = (image * num_rows + row) * num_columns + column
-    weight = weights[:, :, 0] * weights[:, None, :, 1]
+    x = (points[:, 0] + 1) / 2 * pt.cast(num_columns - 1, points.dtype)
+    y = (points[:, 1] + 1) / 2 * pt.cast(num_rows - 1, points.dtype)
+    left, top = pt.floor(x), pt.floor(y)
+    columns = [(left, left + 1 - x), (left + 1, x - left)]
+    rows = [(top, top + 1 - y), (top + 1, y - top)]
 
     # Channels last: what is read for one point lies together.
     pixels = images.dimshuffle(0, 2, 3, 1).reshape((-1, channels))
-    terms = pixels[index] * weight[..., None]
-    return terms.sum(axis=(0, 1)).dimshuffle(0, 3, 1, 2)
+    image = pt.arange(batch_size)[:, None, None]
+    terms = []
+    for row, row_weight in rows:
+        row = inside(pt.cast(row, "int64"), num_rows)
+        for column, column_weight in columns:
+            column = inside(pt.cast(column, "int64"), num_columns)
+            index = (image * num_rows + row) * num_columns + column
+            weight = row_weight * column_weight
+            terms.append(pixels[index] * weight[:, :, :, None])
+    return pt.add(*terms).dimshuffle(0, 3, 1, 2)

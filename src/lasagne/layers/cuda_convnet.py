@@ -16,7 +16,7 @@ There remains one copy where data enters the first of such layers, one where
 they leave the last, and one of the weights of each.
 """
 
-from typing import Any
+from typing import Any, TypeVar
 
 import pytensor.tensor as pt
 from pytensor.tensor.variable import TensorVariable
@@ -38,12 +38,14 @@ __all__ = [
     "c01b_to_bc01",
 ]
 
+Size = TypeVar("Size", int, int | None)
+
 #: Where the axes of one order come from in the other.
 _C01B_FROM_BC01 = (1, 2, 3, 0)
 _BC01_FROM_C01B = (3, 0, 1, 2)
 
 
-def _shuffled(shape: Shape, axes: tuple[int, ...]) -> Shape:
+def _shuffled(shape: tuple[Size, ...], axes: tuple[int, ...]) -> tuple[Size, ...]:
     return tuple(shape[axis] for axis in axes)
 
 
@@ -90,8 +92,8 @@ class Conv2DCCLayer(BaseConvLayer):
     ------
     RuntimeError
         If filters, strides or padding are not square, the number of filters
-        is not a multiple of 16, or that of channels is neither at most 3 nor a
-        multiple of 4.
+        is not a multiple of 16, or that of channels is neither at most 3 nor
+        even.
 
     See Also
     --------
@@ -173,10 +175,10 @@ class Conv2DCCLayer(BaseConvLayer):
                 f"{self.num_filters}. Use a Conv2DLayer."
             )
         channels = self.num_input_channels
-        if channels not in (1, 2, 3) and channels % 4:
+        if channels > 3 and channels % 2:
             raise RuntimeError(
                 f"Conv2DCCLayer requires the number of input channels to be 1, 2, 3 or "
-                f"a multiple of 4, got {channels}. Use a Conv2DLayer."
+                f"a multiple of 4, or at least even, got {channels}. Use a Conv2DLayer."
             )
         if isinstance(self.pad, tuple) and self.pad[0] != self.pad[1]:
             raise RuntimeError(
@@ -185,7 +187,7 @@ class Conv2DCCLayer(BaseConvLayer):
             )
 
     @property
-    def num_input_channels(self) -> int:
+    def num_input_channels(self) -> Any:
         """Number of channels of the input, wherever the axis is."""
         return self.input_shape[self._channel_axis]
 
@@ -300,8 +302,8 @@ class MaxPool2DCCLayer(Layer):
         self.pool_size, self.stride = pool_sizes[0], strides[0]
         if self.stride > self.pool_size:
             raise NotImplementedError(
-                f"MaxPool2DCCLayer only supports stride <= pool_size, got {self.stride} "
-                f"and {self.pool_size}. Use a MaxPool2DLayer."
+                f"MaxPool2DCCLayer only supports stride <= pool_size, got "
+                f"{self.stride} and {self.pool_size}. Use a MaxPool2DLayer."
             )
         if ignore_border:
             raise NotImplementedError(
@@ -447,7 +449,7 @@ class NINLayer_c01b(Layer):
         if b is None:
             self.b = None
         else:
-            positions = self.output_shape[1:-1] if untie_biases else ()
+            positions: Any = self.output_shape[1:-1] if untie_biases else ()
             self.b = self.add_param(
                 b, (num_units, *positions), name="b", regularizable=False
             )

@@ -42,19 +42,20 @@ def _check_rank(layer: Layer, rank: int) -> None:
         )
 
 
-def _init_pool(
-    layer: Any, n: int, pool_size: Any, stride: Any, pad: Any, ignore_border: bool
-) -> None:
-    """Check and set what describes a pooling over ``n`` axes."""
+def _regions(
+    layer: Layer, n: int, pool_size: Any, stride: Any, pad: Any, ignore_border: bool
+) -> tuple[tuple, tuple, tuple]:
+    """Return size, stride and padding of regions along ``n`` axes, after checks."""
     _check_rank(layer, n + 2)
-    layer.pool_size = as_tuple(pool_size, n)
-    layer.stride = layer.pool_size if stride is None else as_tuple(stride, n)
-    layer.pad = as_tuple(pad, n)
+    pool_size = as_tuple(pool_size, n)
+    stride = pool_size if stride is None else as_tuple(stride, n)
+    pad = as_tuple(pad, n)
     if not ignore_border:
         raise NotImplementedError(
             f"Pool{n}DDNNLayer does not support ignore_border=False. Use a "
             f"Pool{n}DLayer."
         )
+    return pool_size, stride, pad
 
 
 class Pool2DDNNLayer(Layer):
@@ -96,7 +97,9 @@ class Pool2DDNNLayer(Layer):
         **kwargs: Any,
     ):
         super().__init__(incoming, **kwargs)
-        _init_pool(self, 2, pool_size, stride, pad, ignore_border)
+        self.pool_size, self.stride, self.pad = _regions(
+            self, 2, pool_size, stride, pad, ignore_border
+        )
         self.mode = mode
 
     def get_output_shape_for(self, input_shape: Shape) -> Shape:
@@ -168,7 +171,9 @@ class Pool3DDNNLayer(Layer):
         **kwargs: Any,
     ):
         super().__init__(incoming, **kwargs)
-        _init_pool(self, 3, pool_size, stride, pad, ignore_border)
+        self.pool_size, self.stride, self.pad = _regions(
+            self, 3, pool_size, stride, pad, ignore_border
+        )
         self.mode = mode
 
     get_output_shape_for = Pool2DDNNLayer.get_output_shape_for

@@ -7,8 +7,9 @@ import pytensor.tensor as pt
 from pytensor.tensor.sharedvar import TensorSharedVariable
 from pytensor.tensor.variable import TensorVariable
 
-from .. import init, nonlinearities, ops
+from .. import init, nonlinearities
 from ..ops import UpdatingVariable
+from ..ops.pool import pool
 from .base import Layer
 from .special import BiasLayer, NonlinearityLayer, ScaleLayer
 
@@ -92,7 +93,7 @@ class LocalResponseNormalization2DLayer(Layer):
 
     def get_output_for(self, input: TensorVariable, **kwargs: Any) -> TensorVariable:
         """Sum the squares over a window of channels and divide by their power."""
-        energy = ops.pool(
+        energy = pool(
             pt.sqr(input),
             window=(self.n, 1, 1),
             stride=(1, 1, 1),

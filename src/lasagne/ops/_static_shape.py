@@ -64,7 +64,7 @@ def with_static_shape(x: Any, shape: Sequence[int | None]) -> Any:
     TensorVariable
         ``x`` itself if its type says so already.
     """
-    x = pt.specify_shape(x, shape)
+    x = pt.specify_shape(x, tuple(shape))
     forgotten = [
         axis
         for axis, size in enumerate(shape)

@@ -102,7 +102,14 @@ class _ConvFamily(ShapedOp):
         Whether the filters are reversed along all spatial axes.
     """
 
-    __props__ = ("ndim", "stride", "padding", "dilation", "groups", "flip_filters")
+    __props__: tuple[str, ...] = (
+        "ndim",
+        "stride",
+        "padding",
+        "dilation",
+        "groups",
+        "flip_filters",
+    )
 
     def __init__(
         self,

@@ -17,7 +17,7 @@ of the gradients.
 """
 
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, cast
 
 import numpy as np
 import pytensor.tensor as pt
@@ -267,7 +267,7 @@ class LocalConvInputGradient(_LocalFamily):
 
     def make_node(self, w: Any, y: Any, *sizes: Any) -> Apply:
         w, y = _float_operands(self, filters=w, output=y)
-        sizes = as_sizes(self, sizes, self.ndim)
+        sizes = tuple(as_sizes(self, sizes, self.ndim))
         w_shape, y_shape = w.type.shape, y.type.shape
         channels = self.num_channels(w_shape)
         shape = (y_shape[0], channels, *map(constant_or_none, sizes))
@@ -302,16 +302,15 @@ class LocalConvFilterGradient(_LocalFamily):
     """
 
     def filters_shape(self, x: Sequence, y: Sequence, sizes: Sequence) -> tuple:
-        """Compute the shape of the filters."""
-        if self.channelwise:
-            channels = 1
-        else:
+        """Compute the shape of the filters; ``None`` where it is unknown."""
+        channels: Any = 1
+        if not self.channelwise:
             channels = None if x[1] is None else x[1] // self.groups
         return (y[1], channels, *sizes, *y[2:])
 
     def make_node(self, x: Any, y: Any, *sizes: Any) -> Apply:
         x, y = _float_operands(self, input=x, output=y)
-        sizes = as_sizes(self, sizes, self.ndim)
+        sizes = tuple(as_sizes(self, sizes, self.ndim))
         x_shape, y_shape = x.type.shape, y.type.shape
         shape = self.filters_shape(x_shape, y_shape, [*map(constant_or_none, sizes)])
         self.check(x_shape, shape, y_shape)
@@ -411,4 +410,4 @@ def local_conv(
             f"Expected {2 * ndim + 2} (filters, channels, {ndim} axes of the filter, "
             f"{ndim} of the output), or {2 * ndim + 1} without the channels."
         )
-    return op(x, filters)
+    return cast(TensorVariable, op(x, filters))

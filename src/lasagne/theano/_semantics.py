@@ -8,9 +8,14 @@ import warnings
 from typing import Any
 
 import numpy as np
+from pytensor.compile.sharedvalue import SharedVariable
+from pytensor.graph.basic import Variable
 from pytensor.scalar.basic import GE, GT, LE, LT
 from pytensor.tensor.elemwise import Elemwise
+from pytensor.tensor.type import TensorType
 from pytensor.tensor.variable import _tensor_py_operators
+
+from .tensor._broadcasting import with_static_shape
 
 __all__ = ["adopt"]
 
@@ -42,14 +47,31 @@ def _get_scalar_constant_value(self: Any) -> np.ndarray:
     return self.get_underlying_scalar_constant()
 
 
-def adopt() -> None:
-    """Make variables behave as in Theano: in conditions, and in two methods.
+def _get_default_update(self: Any) -> Variable | None:
+    """Return the value after each call of a function that is given no other."""
+    return self._default_update
 
-    ``bool(variable)`` raises in PyTensor; here it is true for everything but
-    ``<``, ``<=``, ``>`` and ``>=``. ``x.reshape(shape, 3)`` and
-    ``x.get_scalar_constant_value()`` work. Two warnings are silenced, about
-    assigning ``default_update``, which Theano code does, and about a missing
-    BLAS library for C code, which is not what computes here.
+
+def _set_default_update(self: Any, update: Any) -> None:
+    if update is not None:
+        update = self.type.filter_variable(update, allow_convert=True)
+        # PyTensor would refuse, later, the update of a vector by one that is
+        # known to have 30 elements; Theano's types did not know that.
+        if isinstance(self.type, TensorType):
+            update = with_static_shape(update, self.type.shape)
+    self._default_update = update
+
+
+def adopt() -> None:
+    """Make variables behave as in Theano, where PyTensor's do not.
+
+    * ``bool(variable)`` raises in PyTensor; here it is true for everything
+      but ``<``, ``<=``, ``>`` and ``>=``.
+    * ``x.reshape(shape, 3)`` and ``x.get_scalar_constant_value()`` work.
+    * Assigning ``x.default_update`` does not warn, and accepts an update of
+      which more is known than of ``x``.
+    * A missing BLAS library for C code is not worth a warning: it is not what
+      computes here.
     """
     methods = {
         "__bool__": _is_true,
@@ -58,8 +80,8 @@ def adopt() -> None:
     }
     for name, method in methods.items():
         setattr(_tensor_py_operators, name, method)
-    warnings.filterwarnings(
-        "ignore", "Setting default_update is deprecated", DeprecationWarning
+    SharedVariable.default_update = property(  # type: ignore[method-assign]
+        _get_default_update, _set_default_update
     )
     warnings.filterwarnings(
         "ignore", "PyTensor could not link to a BLAS installation", UserWarning

@@ -114,7 +114,7 @@ def _store(name: str, value: Any) -> None:
             f"compute_test_value = {value!r} has no effect: PyTensor does not compute "
             f"test values. Errors in shapes appear when the function runs.",
             UserWarning,
-            stacklevel=4,
+            stacklevel=3,
         )
     _stored[name] = value
 

@@ -1,4 +1,4 @@
-"""Tensor functions that Theano lacked: padding, and convolutions of one dimension."""
+"""Padding, and convolutions called the way Theano called them."""
 
 from . import conv, padding
 

@@ -482,7 +482,7 @@ def _merge_channels(x: TensorVariable) -> TensorVariable:
 
 def _shape_by_residue(shape: Any, stride: int) -> tuple:
     a, b, length = shape
-    return a, b * stride, length // stride
+    return a, b * stride, None if length is None else length // stride
 
 
 def conv1d_sd(

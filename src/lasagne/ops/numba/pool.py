@@ -1,9 +1,11 @@
 """Numba rules of the pooling family: the kernels, around their geometry."""
 
 from collections.abc import Callable
+from functools import cache
 from typing import Any, NamedTuple
 
 import numpy as np
+from numba import get_num_threads
 from pytensor.graph.basic import Apply
 from pytensor.link.numba.dispatch.basic import (
     default_hash_key_from_props,
@@ -62,11 +64,22 @@ class _Geometry(NamedTuple):
 
 
 def _geometry(op: Any, node: Apply) -> _Geometry:
-    ndim, missing = op.ndim, 3 - op.ndim
-    leading = node.inputs[0].type.ndim - ndim
+    # Starts Numba's threads. A parallel kernel that is loaded from the cache
+    # does that itself; but a function that was compiled around such a kernel,
+    # and is loaded in its stead, does not, and LLVM aborts the process for
+    # want of the thread pool's symbols.
+    get_num_threads()
+    leading = node.inputs[0].type.ndim - op.ndim
+    return _compiled_geometry(op.ndim, leading, _padding(op), op.ignore_border)
+
+
+# Shared by all nodes of a graph that are alike, so as to be compiled only once.
+@cache
+def _compiled_geometry(
+    ndim: int, leading: int, padding: tuple[int, ...], ignore_border: bool
+) -> _Geometry:
+    missing = 3 - ndim
     ones = (1,) * missing
-    padding = _padding(op)
-    ignore_border = op.ignore_border
     promote_sizes = _promote_sizes[ndim]
 
     @numba_njit

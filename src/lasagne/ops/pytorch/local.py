@@ -83,7 +83,7 @@ def pytorch_funcify_LocalConvInputGradient(
 
     @torch.compiler.disable
     def local_conv_input_gradient(w, y, *sizes):
-        sizes = [int(size) for size in sizes]
+        sizes = tuple(int(size) for size in sizes)
         op.check((y.shape[0], op.num_channels(w.shape), *sizes), w.shape, y.shape)
         geometry = _Patches(op, w.shape, w.device)
         blocks = (geometry.groups, w.shape[0] // geometry.groups)

@@ -6,12 +6,7 @@ from contextlib import contextmanager
 from typing import Any
 
 import pytensor
-from pytensor.compile.sharedvalue import SharedVariable
-from pytensor.graph.basic import Variable
-from pytensor.graph.traversal import ancestors
-from pytensor.tensor.type import TensorType
 
-from ..tensor._broadcasting import with_static_shape
 from .function_module import CallAdapter
 from .io import In
 from .mode import get_mode
@@ -79,13 +74,9 @@ def function(
         outputs = [outputs[key] for key in keys]
     if isinstance(inputs, list | tuple):
         inputs = [In(x[0], value=x[1]) if isinstance(x, tuple) else x for x in inputs]
-    pairs = (
-        {}
-        if no_default_updates is False
-        else {"no_default_updates": no_default_updates}
-    )
-    if no_default_updates is not True:
-        _fit_default_updates(_roots(outputs, updates, givens))
+    frozen = {}
+    if no_default_updates is not False:
+        frozen["no_default_updates"] = no_default_updates
 
     with _without_notice("The no_default_updates parameter"):
         compiled = pytensor.function(
@@ -100,49 +91,11 @@ def function(
             allow_input_downcast=allow_input_downcast,
             profile=profile,
             on_unused_input=on_unused_input,
-            **pairs,
+            **frozen,
         )
     if keys is None and all(getattr(x, "value", None) is None for x in inputs):
         return compiled
     return CallAdapter(compiled, inputs, keys)
-
-
-def _roots(outputs: Any, updates: Any, givens: Any) -> list[Variable]:
-    """List the expressions that a function evaluates."""
-    if outputs is None:
-        outputs = []
-    elif not isinstance(outputs, list | tuple):
-        outputs = [outputs]
-    roots = [getattr(output, "variable", output) for output in outputs]
-    for replacements in (updates, givens):
-        items = replacements.items() if isinstance(replacements, dict) else replacements
-        roots += [new for _, new in items or []]
-    return [root for root in roots if isinstance(root, Variable)]
-
-
-def _fit_default_updates(roots: list[Any]) -> None:
-    """Let default updates forget static sizes that their variables do not have.
-
-    PyTensor refuses the update of a vector by an expression that is known to
-    have 30 elements; Theano's types did not know that.
-    """
-    pending: list[Any] = roots
-    seen: set[Any] = set()
-    while pending:
-        found = [
-            variable
-            for variable in ancestors(pending)
-            if isinstance(variable, SharedVariable)
-            and variable.default_update is not None
-            and variable not in seen
-        ]
-        seen.update(found)
-        for variable in found:
-            update: Any = variable.default_update
-            if isinstance(variable.type, TensorType) and update.type != variable.type:
-                update = with_static_shape(update, variable.type.shape)
-                variable._default_update = update
-        pending = [variable.default_update for variable in found]
 
 
 @contextmanager

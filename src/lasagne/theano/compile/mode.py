@@ -1,10 +1,10 @@
 """``theano.compile.mode``: how functions are compiled, by Theano's names.
 
-=========================  =================================================
+==========================  =============================================
 ``'FAST_RUN'``, ``'Mode'``  PyTensor's default: Numba, with all rewrites
-``'FAST_COMPILE'``         plain Python, with few rewrites: starts at once
-``'DebugMode'``, ...       PyTensor's mode of the same name
-=========================  =================================================
+``'FAST_COMPILE'``          NumPy, with few rewrites: starts at once
+``'DebugMode'``, ...        PyTensor's mode of the same name
+==========================  =============================================
 
 A linker that generates C code stands for "the fast one", which is Numba now.
 """
@@ -12,6 +12,7 @@ A linker that generates C code stands for "the fast one", which is Numba now.
 from typing import Any
 
 import pytensor
+import pytensor.tensor as pt
 from pytensor.compile.mode import Mode as _Mode
 from pytensor.compile.mode import get_mode as _get_mode
 from pytensor.compile.mode import optdb
@@ -103,28 +104,27 @@ def get_default_mode() -> _Mode:
 FAST_COMPILE = _get_mode("FAST_COMPILE")
 FAST_RUN = Mode("auto", "fast_run")
 
-#: NumPy's limit of operands of one elementwise function, inputs and output.
-_MAX_OPERANDS = 32
-
 
 @node_rewriter([Elemwise])
-def _split_wide_elemwise(fgraph: Any, node: Any) -> Any:
-    """Turn a sum or product of more terms than NumPy takes into several.
+def _in_pairs(fgraph: Any, node: Any) -> Any:
+    """Turn a sum or product of many terms into sums or products of two.
 
-    Gradients of a variable that is used often are such sums, and the Python
-    linker, which is that of FAST_COMPILE, fails on them.
+    NumPy has functions of two arguments only. The Python linker, which is
+    that of FAST_COMPILE, would call Python for every element of the others,
+    and fail for more than 31 terms, which gradients of a variable that is
+    used often have.
     """
-    if len(node.inputs) < _MAX_OPERANDS or not isinstance(node.op.scalar_op, Add | Mul):
+    if len(node.inputs) <= 2 or not isinstance(node.op.scalar_op, Add | Mul):
         return None
     if node.op.inplace_pattern:
         return None
-    terms = node.inputs
-    while len(terms) >= _MAX_OPERANDS:
-        width = _MAX_OPERANDS - 1
-        groups = [terms[i : i + width] for i in range(0, len(terms), width)]
-        terms = [node.op(*group) if len(group) > 1 else group[0] for group in groups]
-    total = node.op(*terms) if len(terms) > 1 else terms[0]
-    return [total] if total.type == node.outputs[0].type else None
+    [output] = node.outputs
+    terms = [pt.cast(each, output.dtype) for each in node.inputs]
+    while len(terms) > 1:
+        pairs = zip(terms[::2], terms[1::2])
+        last = terms[-1:] if len(terms) % 2 else []
+        terms = [*(node.op(*pair) for pair in pairs), *last]
+    return terms if terms[0].type == output.type else None
 
 
-optdb["py_only"].register("split_wide_elemwise", _split_wide_elemwise, "fast_compile")
+optdb["py_only"].register("in_pairs", _in_pairs, "fast_compile")

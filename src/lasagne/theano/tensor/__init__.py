@@ -10,6 +10,7 @@ beside this one hold what differs.
 import pytensor.gradient as _gradient
 import pytensor.tensor as _pt
 from pytensor.raise_op import Assert
+from pytensor.tensor.exceptions import NotScalarConstantError
 from pytensor.tensor.type_other import NoneConst
 
 from .._names import explain as _explain

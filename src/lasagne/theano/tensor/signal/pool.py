@@ -9,7 +9,7 @@ from pytensor.gradient import grad
 from pytensor.graph.basic import Variable
 from pytensor.tensor.variable import TensorVariable
 
-from .... import ops
+from ....ops.pool import pool as _pool_windows
 from ..._names import explain
 
 __getattr__ = explain(
@@ -170,7 +170,7 @@ def _pool(
             f"{name} needs an input of at least {windows.ndim} dimensions, got "
             f"{input.ndim}."
         )
-    return ops.pool(
+    return _pool_windows(
         input,
         windows.size,
         stride=windows.stride,
