@@ -53,7 +53,7 @@ class Case:
         )
 
     @property
-    def geometry(self) -> dict[str, int]:
+    def geometry(self) -> dict[str, Any]:
         """The arguments that Lasagne and PyTorch call by the same names."""
         return {
             "stride": self.stride,

@@ -14,6 +14,7 @@ import pytensor
 import pytensor.tensor as pt
 from pytensor.compile.sharedvalue import SharedVariable
 from pytensor.graph.basic import Variable
+from pytensor.raise_op import CheckAndRaise
 from pytensor.tensor.variable import TensorVariable
 
 H = TypeVar("H", bound=Hashable)
@@ -70,7 +71,7 @@ def shared_empty(dim: int = 2, dtype: str | None = None) -> SharedVariable:
     return pytensor.shared(np.zeros((1,) * dim, dtype=dtype or pytensor.config.floatX))
 
 
-def as_theano_expression(input: Any) -> Variable:
+def as_theano_expression(input: Any) -> Any:
     """Turn data into a symbolic constant; leave expressions alone.
 
     Parameters
@@ -158,7 +159,9 @@ def one_hot(x: Any, m: Any = None) -> TensorVariable:
     Returns
     -------
     TensorVariable
-        Shape ``x.shape + (m,)``, dtype ``floatX``.
+        Shape ``x.shape + (m,)``, dtype ``floatX``. Evaluating it raises
+        `IndexError` if an index is not less than ``m``; negative ones count
+        from the end.
 
     Examples
     --------
@@ -170,7 +173,15 @@ def one_hot(x: Any, m: Any = None) -> TensorVariable:
     x = pt.cast(as_theano_expression(x), "int32")
     if m is None:
         m = pt.cast(pt.max(x) + 1, "int32")
-    return pt.eye(m)[x]
+    check: Any = CheckAndRaise(
+        IndexError,
+        "A class index is out of range for one_hot(): it must be less than m, the "
+        "number of classes.",
+    )
+    x = check(x, pt.all((x < m) & (x >= -m)))
+    # Not eye(m)[x]: the Numba backend does not check such an index itself.
+    x = pt.switch(x < 0, x + m, x)
+    return pt.eq(pt.arange(m), pt.shape_padright(x)).astype(pytensor.config.floatX)
 
 
 def unique(l: Iterable[H]) -> list[H]:
@@ -386,7 +397,7 @@ def create_param(spec: Any, shape: Iterable[int], name: str | None = None) -> An
         If a dimension is not positive, or the shape of an array or the rank
         of an expression does not fit.
     TypeError
-        If ``spec`` is anything else.
+        If a dimension is unknown, or ``spec`` is anything else.
 
     Examples
     --------
@@ -396,6 +407,11 @@ def create_param(spec: Any, shape: Iterable[int], name: str | None = None) -> An
     (W, (2, 3))
     """
     shape = tuple(shape)
+    if any(size is None for size in shape):
+        raise TypeError(
+            f"Cannot create parameter {name!r} with shape {shape}: a size that becomes "
+            f"part of a parameter must be known. Give it to the InputLayer."
+        )
     if any(size <= 0 for size in shape):
         raise ValueError(
             f"Cannot create parameter {name!r} with shape {shape}: every dimension "

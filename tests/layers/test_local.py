@@ -243,7 +243,7 @@ def test_sizes_must_be_known(cls, shape):
 
 
 def test_the_number_of_channels_must_be_known():
-    with pytest.raises(ValueError, match="requires a known number of input channels"):
+    with pytest.raises(TypeError, match="requires a known number of input channels"):
         LocallyConnected2DLayer((None, None, 6, 7), 4, 3)
 
 

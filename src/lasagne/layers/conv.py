@@ -189,10 +189,10 @@ class BaseConvLayer(Layer):
     ------
     ValueError
         If the rank of the input, the number of groups, or the length of an
-        argument does not fit, or a size that becomes part of a parameter is
-        unknown.
+        argument does not fit.
     TypeError
-        If a size, stride or padding is not an integer.
+        If a size, stride or padding is not an integer, or a size that becomes
+        part of a parameter is unknown.
     NotImplementedError
         For ``pad='same'`` with an even filter size.
 
@@ -289,7 +289,7 @@ class BaseConvLayer(Layer):
         if num_groups <= 0:
             raise ValueError(f"num_groups (here: {num_groups}) must be positive")
         if channels is None:
-            raise ValueError(
+            raise TypeError(
                 f"{type(self).__name__} requires a known number of input channels, "
                 f"but the input shape is {self.input_shape}. Give the size of axis "
                 f"{self._channel_axis} to the InputLayer."
@@ -306,7 +306,7 @@ class BaseConvLayer(Layer):
             return (self.num_filters,)
         positions = self.output_shape[self._spatial_axes]
         if any(size is None for size in positions):
-            raise ValueError(
+            raise TypeError(
                 f"{type(self).__name__} with untie_biases=True has one bias per output "
                 f"position, but some sizes of the output shape {self.output_shape} are "
                 f"unknown. Give the spatial sizes to the InputLayer, or use "

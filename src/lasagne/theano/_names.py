@@ -100,8 +100,9 @@ def forward(
 
     Examples
     --------
+    >>> import lasagne.theano
     >>> from lasagne.theano._names import forward
-    >>> get, names = forward("lasagne.theano.x", "math", "cmath")
+    >>> get, names = forward("lasagne.theano.tensor", "math", "cmath")
     >>> get("pi"), "phase" in names()
     (3.14..., True)
     """

@@ -80,7 +80,7 @@ def adopt() -> None:
     }
     for name, method in methods.items():
         setattr(_tensor_py_operators, name, method)
-    SharedVariable.default_update = property(  # type: ignore[method-assign]
+    SharedVariable.default_update = property(  # type: ignore[assignment]
         _get_default_update, _set_default_update
     )
     warnings.filterwarnings(

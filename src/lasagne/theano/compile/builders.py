@@ -35,7 +35,7 @@ class OpFromGraph(metaclass=StandIn):
     >>> import lasagne.theano as theano, lasagne.theano.tensor as T
     >>> x, y = T.scalars("x", "y")
     >>> op = theano.OpFromGraph([x, y], [x * y])
-    >>> float(op(T.constant(3.0), T.constant(4.0)).eval(mode="FAST_COMPILE"))
+    >>> float(op(x, x + 1).eval({x: 3.0}, mode="FAST_COMPILE"))
     12.0
     """
 

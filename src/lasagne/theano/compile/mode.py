@@ -45,7 +45,7 @@ class Mode(_Mode):
     --------
     >>> import lasagne.theano as theano
     >>> theano.Mode("cvm", "fast_run").linker
-    <pytensor.link.numba.linker.NumbaLinker object at ...>
+    NumbaLinker()
     """
 
     def __init__(
@@ -78,7 +78,7 @@ def get_mode(orig_string: Any = None) -> _Mode:
     --------
     >>> import lasagne.theano as theano
     >>> theano.compile.mode.get_mode("FAST_RUN").linker
-    <pytensor.link.numba.linker.NumbaLinker object at ...>
+    NumbaLinker()
     """
     name = pytensor.config.mode if orig_string is None else orig_string
     if not isinstance(name, str):
