@@ -109,7 +109,7 @@ def _log_of_activation(p: TensorVariable, complement: bool = False) -> Any:
     return None
 
 
-def _log(p: TensorVariable, complement: bool = False) -> TensorVariable:
+def log(p: TensorVariable, complement: bool = False) -> TensorVariable:
     """Compute ``log(p)``, or ``log(1 - p)``, from the activations if possible.
 
     ``log(softmax(x))`` is infinite where the softmax underflows, and its
@@ -188,7 +188,7 @@ def binary_crossentropy(predictions: Any, targets: Any) -> TensorVariable:
     """
     predictions, targets = align_targets(predictions, targets)
     p, t = pt.as_tensor_variable(predictions), pt.as_tensor_variable(targets)
-    return -(t * _log(p) + (1 - t) * _log(p, complement=True))
+    return -(t * log(p) + (1 - t) * log(p, complement=True))
 
 
 def categorical_crossentropy(predictions: Any, targets: Any) -> TensorVariable:
@@ -231,7 +231,7 @@ def categorical_crossentropy(predictions: Any, targets: Any) -> TensorVariable:
     p, t = pt.as_tensor_variable(predictions), pt.as_tensor_variable(targets)
     _check_rank(p, t)
     if t.ndim == p.ndim:
-        return -(t * _log(p)).sum(axis=-1)
+        return -(t * log(p)).sum(axis=-1)
 
     if p.ndim != 2 or not t.dtype.startswith("int"):
         raise TypeError(
@@ -378,7 +378,7 @@ def binary_hinge_loss(
         )
     p, t = pt.as_tensor_variable(predictions), pt.as_tensor_variable(targets)
     if not log_odds:
-        p = _log(p) - _log(p, complement=True)
+        p = log(p) - log(p, complement=True)
     if binary:
         t = 2 * t - 1
     p, t = align_targets(p, t)

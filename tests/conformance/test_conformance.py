@@ -30,20 +30,7 @@ MODE = os.environ.get("LASAGNE_CONFORMANCE_MODE", "FAST_COMPILE")
 
 #: Families whose layers do not exist yet. Their cases are expected to fail; as
 #: soon as all cases of one pass, a test asks for its removal from this list.
-NOT_BUILT_YET: tuple[str, ...] = (
-    "cuda_convnet",
-    "featurepool",
-    "local2d",
-    "network",
-    "normalization",
-    "pool1d",
-    "pool2d",
-    "pool3d",
-    "recurrent",
-    "special",
-    "ties",
-    "upscale",
-)
+NOT_BUILT_YET: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -74,9 +61,9 @@ class Tolerance:
 
 TOLERANCE = {
     "float64": Tolerance(relative=1e-6, absolute=1e-9),
-    # A few hundred products are summed per element: 2**-24 * sqrt(300) is 1e-6;
-    # divisions by small variances in normalization cost two more digits.
-    "float32": Tolerance(relative=1e-3, absolute=1e-4),
+    # Most results agree to 1e-6 of the largest element. Layers that sample an
+    # image multiply the rounding of coordinates by its slopes.
+    "float32": Tolerance(relative=1e-4, absolute=5e-5),
 }
 
 

@@ -1,5 +1,6 @@
 """Numeric code on NumPy arrays, compiled by Numba; no PyTensor in sight."""
 
+from functools import cache
 from hashlib import sha256
 from pathlib import Path
 from types import ModuleType
@@ -7,6 +8,7 @@ from types import ModuleType
 __all__ = ["source_digest"]
 
 
+@cache
 def source_digest(*modules: ModuleType) -> str:
     """Identify the source text of kernels.
 

@@ -778,7 +778,7 @@ def reduce_bins(
     return pt.concatenate(reduced, axis=axis)
 
 
-def bin_function(mode: str) -> Callable:
+def bin_function(mode: str) -> Any:
     """Return the reduction that a mode stands for where nothing is padded."""
     functions = {"max": pt.max, "average_inc_pad": pt.mean, "average_exc_pad": pt.mean}
     if mode not in functions:

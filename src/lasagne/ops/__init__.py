@@ -20,6 +20,15 @@ from .local import (
     LocalConvInputGradient,
     local_conv,
 )
+from .pool import (
+    MaxPool,
+    MaxPoolGather,
+    MaxPoolGradient,
+    SumPool,
+    SumPoolAdjoint,
+    pool,
+    upscale,
+)
 from .random import MRG_RandomStreams
 
 __all__ = [
@@ -30,11 +39,18 @@ __all__ = [
     "LocalConvFilterGradient",
     "LocalConvInputGradient",
     "MRG_RandomStreams",
+    "MaxPool",
+    "MaxPoolGather",
+    "MaxPoolGradient",
+    "SumPool",
+    "SumPoolAdjoint",
     "UpdatingVariable",
     "conv",
     "conv_transpose",
     "local_conv",
     "numba",
+    "pool",
+    "upscale",
 ]
 
 register_when_used("pytensor.link.jax.dispatch", f"{__name__}.jax")

@@ -3,6 +3,6 @@
 Imported right after PyTensor's JAX dispatch, never before.
 """
 
-from . import conv, local, random
+from . import conv, local, pool, random
 
-__all__ = ["conv", "local", "random"]
+__all__ = ["conv", "local", "pool", "random"]

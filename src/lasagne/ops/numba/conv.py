@@ -6,16 +6,14 @@ from typing import Any
 import numpy as np
 from pytensor.graph.basic import Apply
 from pytensor.link.numba.dispatch.basic import (
-    default_hash_key_from_props,
     numba_njit,
     register_funcify_and_cache_key,
 )
 
 from ...kernels import conv as kernel
-from ...kernels import geometry, lengths, simd, source_digest
+from ...kernels import geometry, lengths, simd
 from ..conv import Conv, ConvFilterGradient, ConvInputGradient
-
-_VERSION = source_digest(kernel, geometry, simd, lengths)
+from ._keys import kernel_key
 
 _extent = numba_njit(lengths.dilated_extent)
 _explicit_padding = numba_njit(lengths.explicit_padding)
@@ -40,7 +38,7 @@ _promote_sizes = {1: _sizes_1d, 2: _sizes_2d, 3: _sizes_3d}
 
 
 def _key(op: Any) -> str:
-    return default_hash_key_from_props(op, cache_version=_VERSION)
+    return kernel_key(op, kernel, geometry, simd, lengths)
 
 
 def _steps(op: Any) -> tuple[tuple[int, ...], tuple[int, ...]]:

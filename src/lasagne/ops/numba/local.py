@@ -6,21 +6,19 @@ from typing import Any
 import numpy as np
 from pytensor.graph.basic import Apply
 from pytensor.link.numba.dispatch.basic import (
-    default_hash_key_from_props,
     numba_njit,
     register_funcify_and_cache_key,
 )
 
-from ...kernels import geometry, lengths, simd, source_digest
+from ...kernels import geometry, lengths, simd
 from ...kernels import local as kernel
 from ..local import LocalConv, LocalConvFilterGradient, LocalConvInputGradient
+from ._keys import kernel_key
 from .conv import _padding, _promote_sizes, _steps
-
-_VERSION = source_digest(kernel, geometry, simd, lengths)
 
 
 def _key(op: Any) -> str:
-    return default_hash_key_from_props(op, cache_version=_VERSION)
+    return kernel_key(op, kernel, geometry, simd, lengths)
 
 
 def _taps(op: Any) -> Callable:

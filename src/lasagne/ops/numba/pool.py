@@ -5,15 +5,13 @@ from functools import cache
 from typing import Any, NamedTuple
 
 import numpy as np
-from numba import get_num_threads
 from pytensor.graph.basic import Apply
 from pytensor.link.numba.dispatch.basic import (
-    default_hash_key_from_props,
     numba_njit,
     register_funcify_and_cache_key,
 )
 
-from ...kernels import lengths, source_digest
+from ...kernels import lengths
 from ...kernels import pool as kernel
 from .._arguments import constant_or_none
 from ..pool import (
@@ -24,8 +22,7 @@ from ..pool import (
     SumPoolAdjoint,
     sum_dtype,
 )
-
-_VERSION = source_digest(kernel, lengths)
+from ._keys import kernel_key
 
 _output_length = numba_njit(lengths.pool_output_length)
 
@@ -64,11 +61,6 @@ class _Geometry(NamedTuple):
 
 
 def _geometry(op: Any, node: Apply) -> _Geometry:
-    # Starts Numba's threads. A parallel kernel that is loaded from the cache
-    # does that itself; but a function that was compiled around such a kernel,
-    # and is loaded in its stead, does not, and LLVM aborts the process for
-    # want of the thread pool's symbols.
-    get_num_threads()
     leading = node.inputs[0].type.ndim - op.ndim
     return _compiled_geometry(op.ndim, leading, _padding(op), op.ignore_border)
 
@@ -136,7 +128,7 @@ def _last_axis(op: Any, node: Apply) -> tuple[int | None, int | None]:
 
 
 def _key(op: Any, **parameters: Any) -> str:
-    return default_hash_key_from_props(op, cache_version=_VERSION, **parameters)
+    return kernel_key(op, kernel, lengths, **parameters)
 
 
 @numba_njit

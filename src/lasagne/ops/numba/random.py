@@ -6,16 +6,13 @@ from typing import Any
 import numpy as np
 from pytensor.graph.basic import Apply
 from pytensor.link.numba.dispatch.basic import (
-    default_hash_key_from_props,
     numba_njit,
     register_funcify_and_cache_key,
 )
 
 from ...kernels import random as kernel
-from ...kernels import source_digest
 from ..random import MRGUniform
-
-_VERSION = source_digest(kernel)
+from ._keys import kernel_key
 
 
 def _shape_of(ndim: int) -> Callable:
@@ -44,4 +41,4 @@ def numba_funcify_MRGUniform(
         fill(new_state, sample.reshape(-1), scale)
         return new_state, sample
 
-    return mrg_uniform, default_hash_key_from_props(op, cache_version=_VERSION)
+    return mrg_uniform, kernel_key(op, kernel)

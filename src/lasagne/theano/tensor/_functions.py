@@ -9,7 +9,7 @@ import numpy as np
 import pytensor.tensor as pt
 from pytensor.tensor.variable import TensorVariable
 
-from ...objectives import _log
+from ...objectives import log as _stable_log
 
 __all__ = [
     "argtopk",
@@ -52,7 +52,7 @@ def log(x: Any) -> Any:
     value and gradient even where the probability underflows. Theano had a
     rewrite for that pattern, and PyTensor has none.
     """
-    return _log(pt.as_tensor_variable(x))
+    return _stable_log(pt.as_tensor_variable(x))
 
 
 def reshape(x: Any, newshape: Any, ndim: int | None = None) -> TensorVariable:

@@ -96,7 +96,7 @@ def binary_crossentropy(output: Any, target: Any) -> TensorVariable:
     TensorVariable
     """
     o, t = pt.as_tensor_variable(output), pt.as_tensor_variable(target)
-    log_o, log_not_o = objectives._log(o), objectives._log(o, complement=True)
+    log_o, log_not_o = objectives.log(o), objectives.log(o, complement=True)
     return -(t * log_o + (1 - t) * log_not_o)
 
 
