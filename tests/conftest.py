@@ -15,12 +15,6 @@ def pytest_configure(config: pytest.Config) -> None:
         "numba: compiles in the default mode, which takes seconds per function; "
         "the others evaluate through the Python linker",
     )
-    # PyTensor silences this notice of Numba's where it is imported, but pytest
-    # starts every test from the filters of its own configuration.
-    config.addinivalue_line(
-        "filterwarnings",
-        "ignore:.*is faster on contiguous arrays:numba.NumbaPerformanceWarning",
-    )
 
 
 @pytest.fixture(autouse=True)

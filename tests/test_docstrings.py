@@ -91,7 +91,12 @@ def undescribed_parameters(value):
 
     Rank-specific classes say only what differs from the general one.
     """
-    chain = inspect.getmro(value) if inspect.isclass(value) else [value]
+    if inspect.isclass(value):
+        if not getattr(value.__init__, "__module__", "").startswith("lasagne"):
+            return []  # constructed like a class of Python's or PyTensor's
+        chain = inspect.getmro(value)
+    else:
+        chain = (value,)
     docs = [
         validate.Validator(validate.get_doc_object(each))
         for each in chain

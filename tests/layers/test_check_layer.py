@@ -193,6 +193,12 @@ EXAMPLES: dict[str, list[Callable[[], Layer]]] = {
         layer("FeaturePoolLayer", image, 7, axis=3, pool_function=pt.mean),
     ],
     "FeatureWTALayer": [layer("FeatureWTALayer", image, 2)],
+    "AdaptivePool1DLayer": [layer("AdaptivePool1DLayer", sequence, 4)],
+    "AdaptivePool2DLayer": [
+        layer("AdaptivePool2DLayer", image, (3, 2)),
+        layer("AdaptivePool2DLayer", image_of_open_size, 3, mode="average_inc_pad"),
+    ],
+    "AdaptivePool3DLayer": [layer("AdaptivePool3DLayer", volume, 2)],
     "GlobalPoolLayer": [
         layer("GlobalPoolLayer", image),
         layer("GlobalPoolLayer", image_of_open_size, pool_function=pt.max),

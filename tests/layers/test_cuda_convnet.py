@@ -149,7 +149,7 @@ class TestConv2DCCLayer:
             (4, 32, 31, None), 16, 3, b=b, dimshuffle=False, untie_biases=True
         )
         assert layer.get_params() == [layer.W, layer.b]
-        with pytest.raises(ValueError, match="one bias per output position"):
+        with pytest.raises(TypeError, match="one bias per output position"):
             Conv2DCCLayer(
                 (4, None, 31, None), 16, 3, dimshuffle=False, untie_biases=True
             )
@@ -190,7 +190,7 @@ class TestConv2DCCLayer:
             Conv2DCCLayer((None, 5, 9, 9), 3, 2, pad="same")
         with pytest.raises(TypeError, match="iterable of int"):
             Conv2DCCLayer((None, 5, 9, 9), 3, 2, pad="sane")
-        with pytest.raises(ValueError, match=r"channels.*axis 0"):
+        with pytest.raises(TypeError, match=r"channels.*axis 0"):
             Conv2DCCLayer((None, 5, 9, 9), 16, 3, dimshuffle=False)
 
 

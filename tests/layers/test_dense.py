@@ -178,7 +178,7 @@ class TestNINLayer:
         ("shape", "untie_biases"), [((2, None, 4), False), ((2, 3, None), True)]
     )
     def test_sizes_of_parameters_must_be_known(self, shape, untie_biases):
-        with pytest.raises((TypeError, ValueError)):
+        with pytest.raises(TypeError, match="must be known"):
             NINLayer(shape, num_units=6, untie_biases=untie_biases)
 
     @pytest.mark.parametrize("untie_biases", [False, True])

@@ -425,7 +425,10 @@ def _upscaled_shape(layer: Any, input_shape: Shape) -> Shape:
 def _upscaled(layer: Any, input: TensorVariable) -> TensorVariable:
     if all(factor == 1 for factor in layer.scale_factor):
         return input
-    return upscale(input, layer.scale_factor, layer.mode)
+    # The factors belong to the axes after the channels; upscale() counts from
+    # the last.
+    further = input.ndim - 2 - len(layer.scale_factor)
+    return upscale(input, (*layer.scale_factor, *(1,) * further), layer.mode)
 
 
 class Upscale2DLayer(Layer):
