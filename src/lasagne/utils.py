@@ -310,6 +310,12 @@ def norm_axes_for(
     ------
     ValueError
         If there is no default for this rank.
+
+    Examples
+    --------
+    >>> from lasagne.utils import INCOMING_WEIGHT_AXES, norm_axes_for
+    >>> norm_axes_for(4, None, INCOMING_WEIGHT_AXES)
+    (1, 2, 3)
     """
     if norm_axes is not None:
         return tuple(norm_axes)

@@ -323,7 +323,7 @@ def test_nan_wins_and_gets_no_gradient(backend, window):
     if backend != "FAST_COMPILE":
         pytest.importorskip({"JAX": "jax", "PYTORCH": "torch"}[backend])
     values = np.array([1, np.nan, 2, -np.inf, -np.inf, -np.inf, np.inf, 3, 1, 4, 1])
-    x = pt.vector("x")
+    x = pt.vector("x", shape=values.shape)  # JAX needs to know it
     y = pool(x, window, stride=1)
     function = pytensor.function([x], [y, pytensor.grad(y.sum(), x)], mode=backend)
     maxima, gradient = function(values)
@@ -646,7 +646,7 @@ X = pt.matrix("x")
         ({"window": (1, 1, 1)}, ValueError, "got 2 dimensions, expected at least 3"),
         ({"window": ()}, ValueError, "Got 0 axes"),
         ({"window": (1,) * 4}, ValueError, "Got 4 axes"),
-        ({"window": (2,), "stride": (1, 2)}, ValueError, "got 3 scalars"),
+        ({"window": (2,), "stride": (1, 2)}, ValueError, "Got 2 strides"),
         ({"window": (2.0,)}, TypeError, "must be integer scalars"),
         ({"window": (2,), "stride": 1.5}, TypeError, "must be integer scalars"),
         (
@@ -692,7 +692,7 @@ RUN_TIME_ERRORS = [
     ("MaxPool", (1, 1), NotImplementedError, "smaller than the window"),
     ("MaxPoolGradient", (2, 1), ValueError, "shape"),
     ("MaxPoolGather", (2, 1), ValueError, "shape"),
-    ("SumPoolAdjoint", (2, 3), ValueError, "shape"),
+    ("SumPoolAdjoint", (2, 2), ValueError, "shape"),
 ]
 
 

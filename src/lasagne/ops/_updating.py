@@ -20,7 +20,17 @@ class UpdatingVariable(TensorSharedVariable):
     updates; networks that hide such variables in their layers cannot do
     without, so this class declares the attribute as its purpose.
 
-    Constructed like any shared variable.
+    Constructed like any shared variable, or by :meth:`sharing`.
+
+    Examples
+    --------
+    >>> import numpy as np, pytensor
+    >>> from lasagne.ops import UpdatingVariable
+    >>> count = UpdatingVariable.sharing(pytensor.shared(np.asarray(0)))
+    >>> count.default_update = count + 1
+    >>> function = pytensor.function([], count, mode="FAST_COMPILE")
+    >>> [int(function()) for _ in range(3)]
+    [0, 1, 2]
     """
 
     @property

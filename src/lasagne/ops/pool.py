@@ -593,6 +593,11 @@ def pool(
         stride = window
     elif not isinstance(stride, Sequence | np.ndarray):
         stride = (stride,) * len(window)
+    if len(stride) != len(window):
+        raise ValueError(
+            f"Got {len(stride)} strides for windows of {len(window)} axes, expected "
+            f"one number for all axes or one for each."
+        )
     padding = as_int_tuple("padding", padding, len(window), minimum=0)
 
     op: _PoolFamily
