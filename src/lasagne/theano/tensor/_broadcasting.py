@@ -8,61 +8,10 @@ from collections.abc import Sequence
 from typing import Any
 
 import pytensor.tensor as pt
-from pytensor.compile.ops import TypeCastingOp
-from pytensor.graph.basic import Apply
-from pytensor.tensor.type import TensorType
+
+from ...ops._static_shape import with_static_shape
 
 __all__ = ["Rebroadcast", "addbroadcast", "patternbroadcast", "unbroadcast"]
-
-
-class _ForgetShape(TypeCastingOp):
-    """A view whose type does not know the size of some axes.
-
-    Every back end of PyTensor computes it, as the identity, by its base class.
-    """
-
-    __props__ = ("axes",)
-
-    def __init__(self, axes: Sequence[int]):
-        self.axes = tuple(axes)
-
-    def make_node(self, *inputs: Any) -> Apply:
-        [x] = inputs
-        shape = [None if i in self.axes else n for i, n in enumerate(x.type.shape)]
-        return Apply(self, [x], [TensorType(x.type.dtype, shape=shape)()])
-
-    def infer_shape(self, *args: Any) -> Any:
-        return args[-1]
-
-    def pullback(self, inputs: Any, outputs: Any, cotangents: Any) -> Any:
-        return [with_static_shape(cotangents[0], inputs[0].type.shape)]
-
-
-def with_static_shape(x: Any, shape: Sequence[int | None]) -> Any:
-    """Give an expression exactly this static shape.
-
-    Known sizes are checked when the function runs, others are forgotten.
-
-    Parameters
-    ----------
-    x : TensorVariable
-        An expression.
-    shape : sequence of (int or None)
-        One entry per axis.
-
-    Returns
-    -------
-    TensorVariable
-        ``x`` itself if it has that static shape.
-    """
-    known = x.type.shape
-    added = [
-        n if n is not None and known[i] is None else None for i, n in enumerate(shape)
-    ]
-    if any(n is not None for n in added):
-        x = pt.specify_shape(x, tuple(added))
-    forgotten = [i for i, n in enumerate(shape) if n is None and known[i] is not None]
-    return _ForgetShape(forgotten)(x) if forgotten else x
 
 
 def _axes(x: Any, axes: Sequence[int]) -> set[int]:
