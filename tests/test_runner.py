@@ -121,12 +121,29 @@ def test_traceback_begins_in_the_script(run, write):
 
 
 def test_syntax_error_and_exit_status_are_those_of_python(run, write):
-    broken = write("broken.py", "x = = 1\n")
-    hosted = run("-m", "lasagne", broken)
-    assert hosted.stderr == run(broken).stderr
+    write("broken.py", "x = = 1\n")
+    importing = write("importing.py", "def f():\n    import broken\nf()\n")
+    hosted = run("-m", "lasagne", importing)
+    assert hosted.stderr == run(importing).stderr
     assert hosted.returncode == 1
     leaves = write("leaves.py", "import sys\nsys.exit(7)\n")
     assert run("-m", "lasagne", leaves).returncode == 7
+
+
+def test_syntax_error_in_the_script_is_that_of_python(tmp_path, capsys):
+    script = tmp_path / "broken.py"
+    script.write_text("x = = 1\n")
+    with pytest.raises(SyntaxError) as plain:
+        compile(script.read_text(), str(script), "exec")
+    with pytest.raises(SyntaxError) as hosted:
+        _runner._code_of(str(script), _runner._Options())
+    _runner._print_program_frames(*hosted._excinfo)
+    assert [line.strip() for line in capsys.readouterr().err.splitlines()[-4:]] == [
+        f'File "{script}", line 1',
+        "x = = 1",
+        "^",
+        f"SyntaxError: {plain.value.msg}",
+    ]
 
 
 def test_module_runs_as_it_is(run, write):
@@ -148,6 +165,111 @@ def test_pytest_runs_under_it(run, write):
     process = run("-m", "lasagne", "-m", "pytest", "-q", "-p", "no:cacheprovider")
     assert "1 passed" in process.stdout, process.stdout + process.stderr
     assert process.returncode == 0
+
+
+def test_old_script_runs_with_what_it_needs(run, write):
+    """Python 2, names that are gone, a module beside it, and processes of its own."""
+    pytest.importorskip("fissix")
+    write("scripts/neighbour.py", "def half(n):\n    return n / 2\nprint 'next door'\n")
+    write(
+        "scripts/script.py",
+        """\
+        import cPickle, multiprocessing, sys
+        import numpy as np
+        import theano
+        from neighbour import half
+
+        def work(x):
+            return int(half(theano.shared(np.int(x)).get_value()))
+
+        if __name__ == '__main__':
+            try:
+                from . import neighbour
+            except ImportError, error:
+                print error
+            cPickle.dump([1L], open('data.pkl', 'w'))
+            print cPickle.load(open('data.pkl')), sys.argv, half(7)
+            pool = multiprocessing.get_context('spawn').Pool(1)
+            print pool.map(work, [7, 8])
+            pool.close()
+            pool.join()
+            1 / 0
+        """,
+    )
+    process = run("-m", "lasagne", "--show-changes", "scripts/script.py", "-v")
+    assert process.stdout == (
+        "next door\n"
+        "attempted relative import with no known parent package\n"
+        "[1] ['scripts/script.py', '-v'] 3\n"
+        "next door\n"
+        "[3, 4]\n"
+    )
+    *changes, last_frame, line, _, error = process.stderr.splitlines()
+    assert changes.pop() == "Traceback (most recent call last):"
+    assert last_frame.endswith('script.py", line 20, in <module>')
+    assert (line.strip(), error[:17]) == ("1 / 0", "ZeroDivisionError")
+    assert "script.py: 9 lines, from Python 2 (line " in changes[0]
+    assert sum("neighbour.py: 3 lines, from Python 2" in line for line in changes) == 1
+    assert "     2  return n / 2  ->  return bygone.divide(n, 2)" in changes
+    assert process.returncode == 1
+
+
+def test_old_module_runs(run, write):
+    pytest.importorskip("fissix")
+    write("package/__init__.py", "import part\n")
+    write("package/part.py", "print 'a part'\n")
+    write("package/__main__.py", "import part, theano\nprint 7 / 2, __name__\n")
+    process = run("-m", "lasagne", "-m", "package")
+    assert process.stdout == "a part\n3 __main__\n", process.stderr
+
+
+def test_without_a_translator_it_says_what_to_install(run, write):
+    write("script.py", "print 7 / 2\n")
+    process = run(
+        "-c",
+        "import sys; sys.modules['fissix'] = None\n"
+        "from lasagne._runner import main; sys.exit(main(['script.py']))",
+    )
+    assert process.stderr.startswith("python -m lasagne: ")
+    assert process.stderr.endswith('fissix: pip install "lasagne[scripts]"\n')
+    assert "script.py is written in Python 2." in process.stderr
+    assert process.returncode == 1
+
+
+@pytest.fixture
+def code_of(tmp_path, monkeypatch):
+    """Run a script with options for its translation; return its names."""
+
+    def code_of(text, **options):
+        path = tmp_path / "script.py"
+        path.write_text(text)
+        monkeypatch.setattr(sys, "meta_path", [*sys.meta_path])
+        names = {}
+        exec(_runner._code_of(str(path), _runner._Options(**options)), names)
+        return names
+
+    return code_of
+
+
+def test_script_is_left_as_it_is_if_told(code_of):
+    assert code_of("import numpy as np\nx = np.float(3)")["x"] == 3
+    with pytest.raises(AttributeError, match="float"):
+        code_of("import numpy as np\nx = np.float(3)", as_is=True)
+    with pytest.raises(SyntaxError):
+        code_of("print 1", as_is=True)
+
+
+def test_script_is_python_2_if_told(code_of):
+    pytest.importorskip("fissix")
+    assert code_of("x = 7 / 2")["x"] == 3.5
+    assert code_of("x = 7 / 2", python2=True)["x"] == 3
+
+
+def test_changes_are_shown_on_the_error_stream(code_of, capsys):
+    code_of("import numpy as np\nnp.float(3)", show_changes=True)
+    output = capsys.readouterr()
+    assert output.out == ""
+    assert output.err.endswith("     2  np.float(3)  ->  float(3)\n")
 
 
 def test_theano_stays_unknown_unless_asked_for(run):
@@ -188,7 +310,7 @@ def test_install_refuses_after_another_theano(monkeypatch):
 def test_help(option, capsys):
     assert _runner.main([option]) == 0
     output = capsys.readouterr()
-    assert "python -m lasagne script.py [argument ...]" in output.out
+    assert "python -m lasagne [option ...] script.py [argument ...]" in output.out
     assert "THEANO_FLAGS" in output.out
     assert output.err == ""
 
@@ -205,6 +327,9 @@ def test_without_arguments_the_usage_is_an_error(capsys):
         (["."], ". is a directory; give a script, or use -m."),
         (["-x"], "there is no option -x."),
         (["-m"], "-m needs the name of a module."),
+        (["--show-changes"], "there is no script after the options."),
+        (["--as-is", "--python2", "x.py"], "--python2 and --as-is exclude each other."),
+        (["--show-changes", "missing.py"], "there is no file {cwd}missing.py."),
     ],
 )
 def test_wrong_command_line_is_one_sentence(arguments, sentence, capsys):
