@@ -36,9 +36,6 @@ STANDS_FOR = {
     "lasagne.theano_extensions.conv.conv2d": "theano.tensor.nnet.conv2d",
 }
 
-#: Attributes that only held the Theano Op of a GPU layer.
-OP_ATTRIBUTES = {"corr_mm_op", "filter_acts_op", "pool_op"}
-
 
 def path_of(thing: Any) -> str:
     path = f"{thing.__module__}.{thing.__qualname__}"
@@ -96,6 +93,8 @@ def check_class(cls: type, entry: dict) -> None:
     ancestors = [path_of(each) for each in cls.__mro__]
     recorded = entry["mro_within_lasagne"]
     assert [path for path in ancestors if path in recorded] == recorded
+    bases = [path_of(each).removeprefix("builtins.") for each in cls.__bases__]
+    assert bases == entry["bases"]
 
     assert describe_signature(cls) == entry["signature"]
     for name, method in entry["methods"].items():
@@ -238,14 +237,93 @@ def test_sample(expression: str) -> None:
     assert attributes == sample["simple_attributes"]
 
 
+# Attributes, of the samples and of an instance of each class without one
+
+#: Constructor calls for the classes that no recorded sample belongs to.
+INSTANCES = {
+    "lasagne.layers.base.Layer": "Layer((None, 3))",
+    "lasagne.layers.base.MergeLayer": "MergeLayer([(None, 3), (None, 3)])",
+    "lasagne.layers.conv.BaseConvLayer": "BaseConvLayer((None, 3, 9, 9), 2, 3)",
+    "lasagne.layers.pool.Pool3DLayer": "Pool3DLayer((None, 3, 8, 8, 8), 2)",
+    "lasagne.layers.pool.MaxPool1DLayer": "MaxPool1DLayer((None, 3, 8), 2)",
+    "lasagne.layers.merge.ElemwiseMergeLayer": (
+        "ElemwiseMergeLayer([(None, 3), (None, 3)], T.mul)"
+    ),
+    "lasagne.layers.recurrent.CustomRecurrentLayer": (
+        "CustomRecurrentLayer((None, 5, 7), DenseLayer(InputLayer((None, 7)), 4), "
+        "DenseLayer(InputLayer((None, 4)), 4))"
+    ),
+    "lasagne.layers.recurrent.Gate": "Gate()",
+    "lasagne.layers.special.InverseLayer": (
+        "InverseLayer((None, 4), DenseLayer(InputLayer((None, 7)), 4))"
+    ),
+    "lasagne.layers.special.TPSTransformerLayer": (
+        "TPSTransformerLayer((None, 3, 8, 8), (None, 32))"
+    ),
+    "lasagne.init.Normal": "Normal()",
+    "lasagne.init.Uniform": "Uniform()",
+    "lasagne.init.Glorot": "Glorot(Normal)",
+    "lasagne.init.GlorotNormal": "GlorotNormal()",
+    "lasagne.init.GlorotUniform": "GlorotUniform()",
+    "lasagne.init.He": "He(Normal)",
+    "lasagne.init.HeNormal": "HeNormal()",
+    "lasagne.init.HeUniform": "HeUniform()",
+    "lasagne.init.Constant": "Constant()",
+    "lasagne.init.Sparse": "Sparse()",
+    "lasagne.init.Orthogonal": "Orthogonal()",
+    "lasagne.nonlinearities.ScaledTanH": "ScaledTanH()",
+    "lasagne.nonlinearities.LeakyRectify": "LeakyRectify()",
+    "lasagne.nonlinearities.SELU": "SELU()",
+    "lasagne.layers.corrmm.Conv2DMMLayer": "Conv2DMMLayer((None, 3, 9, 9), 2, 3)",
+    "lasagne.layers.dnn.Pool2DDNNLayer": "Pool2DDNNLayer((None, 3, 8, 8), 2)",
+    "lasagne.layers.dnn.MaxPool2DDNNLayer": "MaxPool2DDNNLayer((None, 3, 8, 8), 2)",
+    "lasagne.layers.dnn.Pool3DDNNLayer": "Pool3DDNNLayer((None, 3, 8, 8, 8), 2)",
+    "lasagne.layers.dnn.MaxPool3DDNNLayer": "MaxPool3DDNNLayer((None, 3, 8, 8, 8), 2)",
+    "lasagne.layers.dnn.Conv2DDNNLayer": "Conv2DDNNLayer((None, 3, 9, 9), 2, 3)",
+    "lasagne.layers.dnn.Conv3DDNNLayer": "Conv3DDNNLayer((None, 3, 9, 9, 9), 2, 3)",
+    "lasagne.layers.dnn.SpatialPyramidPoolingDNNLayer": (
+        "SpatialPyramidPoolingDNNLayer((None, 3, 8, 8))"
+    ),
+    "lasagne.layers.dnn.BatchNormDNNLayer": "BatchNormDNNLayer((None, 3, 8, 8))",
+    "lasagne.layers.cuda_convnet.Conv2DCCLayer": (
+        "Conv2DCCLayer((None, 3, 9, 9), 16, 3)"
+    ),
+    "lasagne.layers.cuda_convnet.MaxPool2DCCLayer": (
+        "MaxPool2DCCLayer((None, 3, 8, 8), 2)"
+    ),
+    "lasagne.layers.cuda_convnet.ShuffleBC01ToC01BLayer": (
+        "ShuffleBC01ToC01BLayer((None, 3, 8, 8))"
+    ),
+    "lasagne.layers.cuda_convnet.ShuffleC01BToBC01Layer": (
+        "ShuffleC01BToBC01Layer((3, 8, 8, None))"
+    ),
+    "lasagne.layers.cuda_convnet.NINLayer_c01b": "NINLayer_c01b((3, 8, 8, None), 4)",
+}
+CLASSES = {path: entry for path, entry in NAMES.items() if "constructor_chain" in entry}
+
+
+def check_attributes(instance: Any, entry: dict) -> None:
+    removed = set(entry.get("attributes_removed_by_constructors", []))
+    expected = set(entry["attributes_set_by_constructors"]) - removed
+    if getattr(instance, "peepholes", True) is False:
+        expected -= {name for name in expected if name.startswith("W_cell_to_")}
+    missing = {name for name in expected if not hasattr(instance, name)}
+    assert not missing
+    assert not removed & vars(instance).keys()
+
+
 @pytest.mark.parametrize("expression", SAMPLES)
 def test_sample_has_the_attributes_of_its_class(expression: str) -> None:
-    layer = build_sample(expression)
-    entry = NAMES[SAMPLES[expression]["type"]]
-    removed = set(entry.get("attributes_removed_by_constructors", []))
-    expected = set(entry["attributes_set_by_constructors"]) - removed - OP_ATTRIBUTES
-    if getattr(layer, "peepholes", True) is False:
-        expected -= {name for name in expected if name.startswith("W_cell_to_")}
-    missing = {name for name in expected if not hasattr(layer, name)}
-    assert not missing
-    assert not removed & vars(layer).keys()
+    check_attributes(build_sample(expression), NAMES[SAMPLES[expression]["type"]])
+
+
+@pytest.mark.parametrize(
+    "path", sorted(CLASSES.keys() - {sample["type"] for sample in SAMPLES.values()})
+)
+def test_class_without_a_sample_has_its_attributes(path: str) -> None:
+    entry = CLASSES[path]
+    module = importlib.import_module(path.rpartition(".")[0])
+    names = {**vars(lasagne.layers), **vars(module), "T": pt}
+    instance = eval(INSTANCES[entry["defined_in"]], names)
+    assert path_of(type(instance)) == entry["defined_in"]
+    check_attributes(instance, entry)

@@ -240,11 +240,16 @@ def test_orthogonal(seed, shape, gain, scale):
     np.testing.assert_allclose(matrix @ matrix.T, expected, atol=1e-12)
 
 
-def test_orthogonal_takes_the_singular_vectors_of_normal_noise(seed):
-    # Their signs are up to the linear algebra library.
-    sample = init.Orthogonal()((2, 3))
-    expected = [
-        [0.98645586, 0.16348831, 0.01328325],
-        [0.00068141, 0.08506587, 0.99637508],
-    ]
-    np.testing.assert_allclose(abs(sample), expected, atol=5e-9)
+@pytest.mark.parametrize(
+    ("shape", "expected"),
+    [
+        (
+            (2, 3),
+            [-0.98645586, 0.16348831, 0.01328325, 0.00068141, 0.08506587, -0.99637508],
+        ),
+        ((2, 3, 2, 2), [0.00731488, -0.41552412]),
+    ],
+)
+def test_orthogonal_takes_the_singular_vectors_of_normal_noise(seed, shape, expected):
+    sample = init.Orthogonal()(shape).ravel()[: len(expected)]
+    np.testing.assert_allclose(sample, expected, atol=5e-9)

@@ -11,6 +11,7 @@ from typing import Any
 
 import numpy as np
 
+from ._singular_vectors import svd
 from .random import get_rng
 from .utils import floatX
 
@@ -488,6 +489,6 @@ class Orthogonal(Initializer):
         _check_matrix_or_more(shape, type(self).__name__)
         flat_shape = (shape[0], math.prod(shape[1:]))
         noise = get_rng().normal(0.0, 1.0, flat_shape)
-        u, _, vt = np.linalg.svd(noise, full_matrices=False)
+        u, _, vt = svd(noise)
         basis = u if u.shape == flat_shape else vt
         return floatX(self.gain * basis.reshape(shape))

@@ -389,6 +389,10 @@ def adagrad(
     return updates
 
 
+def _running_mean(mean: Any, value: Any, decay: Any) -> Any:
+    return decay * mean + (_ONE - decay) * value
+
+
 def rmsprop(
     loss_or_grads: Any,
     params: Sequence[Any],
@@ -435,7 +439,7 @@ def rmsprop(
     updates: Updates = OrderedDict()
     for param, grad in zip(params, grads):
         accu = _zeros_like(param)
-        new_accu = rho * accu + (_ONE - rho) * grad**2
+        new_accu = _running_mean(accu, grad**2, rho)
         updates[accu] = new_accu
         updates[param] = param - learning_rate * grad / pt.sqrt(new_accu + epsilon)
     return updates
@@ -489,16 +493,21 @@ def adadelta(
     updates: Updates = OrderedDict()
     for param, grad in zip(params, grads):
         accu, delta_accu = _zeros_like(param), _zeros_like(param)
-        new_accu = rho * accu + (_ONE - rho) * grad**2
+        new_accu = _running_mean(accu, grad**2, rho)
         delta = grad * pt.sqrt(delta_accu + epsilon) / pt.sqrt(new_accu + epsilon)
         updates[accu] = new_accu
         updates[param] = param - learning_rate * delta
-        updates[delta_accu] = rho * delta_accu + (_ONE - rho) * delta**2
+        updates[delta_accu] = _running_mean(delta_accu, delta**2, rho)
     return updates
 
 
 def _step_counter() -> Any:
     return pytensor.shared(utils.floatX(0.0))
+
+
+def _adam_step_size(learning_rate: Any, t: Any, beta1: Any, beta2: Any) -> Any:
+    """Correct the step for running means that began at zero ``t`` steps ago."""
+    return learning_rate * pt.sqrt(_ONE - beta2**t) / (_ONE - beta1**t)
 
 
 def adam(
@@ -556,13 +565,13 @@ def adam(
     grads = get_or_compute_grads(loss_or_grads, params)
     t = _step_counter()
     new_t = t + 1
-    step_size = learning_rate * pt.sqrt(_ONE - beta2**new_t) / (_ONE - beta1**new_t)
+    step_size = _adam_step_size(learning_rate, new_t, beta1, beta2)
 
     updates: Updates = OrderedDict()
     for param, grad in zip(params, grads):
         mean, square = _zeros_like(param), _zeros_like(param)
-        new_mean = beta1 * mean + (_ONE - beta1) * grad
-        new_square = beta2 * square + (_ONE - beta2) * grad**2
+        new_mean = _running_mean(mean, grad, beta1)
+        new_square = _running_mean(square, grad**2, beta2)
         updates[mean] = new_mean
         updates[square] = new_square
         updates[param] = param - step_size * new_mean / (pt.sqrt(new_square) + epsilon)
@@ -625,7 +634,7 @@ def adamax(
     updates: Updates = OrderedDict()
     for param, grad in zip(params, grads):
         mean, norm = _zeros_like(param), _zeros_like(param)
-        new_mean = beta1 * mean + (_ONE - beta1) * grad
+        new_mean = _running_mean(mean, grad, beta1)
         new_norm = pt.maximum(beta2 * norm, abs(grad))
         updates[mean] = new_mean
         updates[norm] = new_norm
@@ -678,13 +687,13 @@ def amsgrad(
     grads = get_or_compute_grads(loss_or_grads, params)
     t = _step_counter()
     new_t = t + 1
-    step_size = learning_rate * pt.sqrt(_ONE - beta2**new_t) / (_ONE - beta1**new_t)
+    step_size = _adam_step_size(learning_rate, new_t, beta1, beta2)
 
     updates: Updates = OrderedDict()
     for param, grad in zip(params, grads):
         mean, square, largest = (_zeros_like(param) for _ in range(3))
-        new_mean = beta1 * mean + (_ONE - beta1) * grad
-        new_square = beta2 * square + (_ONE - beta2) * grad**2
+        new_mean = _running_mean(mean, grad, beta1)
+        new_square = _running_mean(square, grad**2, beta2)
         new_largest = pt.maximum(largest, new_square)
         updates[mean] = new_mean
         updates[square] = new_square

@@ -1,6 +1,7 @@
 """The layer that convolved by matrix products: a convolution of other defaults."""
 
 import numpy as np
+import pytensor.tensor as pt
 import pytest
 
 from lasagne.init import Normal
@@ -50,6 +51,23 @@ def test_equals_the_generic_layer(arguments, evaluate):
     outputs = evaluate(get_output([layer, generic]), {l_in.input_var: x})
     assert outputs[0].any()
     np.testing.assert_array_equal(*outputs)
+
+
+@pytest.mark.parametrize("flip_filters", [False, True])
+def test_corr_mm_op_correlates(flip_filters, evaluate):
+    random = np.random.default_rng(0)
+    x, W = random.normal(size=(2, 4, 7, 6)), random.normal(size=(6, 2, 3, 3))
+    settings = {"stride": 2, "pad": 1, "num_groups": 2}
+    layer = Conv2DMMLayer(x.shape, 6, 3, flip_filters=flip_filters, **settings)
+    linear = {"b": None, "nonlinearity": None, "flip_filters": False}
+    generic = Conv2DLayer(x.shape, 6, 3, W=W, **settings, **linear)
+    output, expected = evaluate(
+        [
+            layer.corr_mm_op(pt.constant(x), pt.constant(W)),
+            generic.get_output_for(pt.constant(x)),
+        ]
+    )
+    np.testing.assert_allclose(output, expected)
 
 
 def test_errors_are_those_of_all_convolutions():

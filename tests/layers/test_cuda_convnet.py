@@ -6,7 +6,7 @@ import pytensor.tensor as pt
 import pytest
 from pytensor.tensor.elemwise import DimShuffle
 
-from lasagne.init import Constant, GlorotUniform, Normal
+from lasagne.init import Constant, GlorotUniform, HeNormal, Normal
 from lasagne.layers import (
     Conv2DLayer,
     InputLayer,
@@ -24,7 +24,9 @@ from lasagne.layers.cuda_convnet import (
     bc01_to_c01b,
     c01b_to_bc01,
 )
+from lasagne.layers.dnn import Conv2DDNNLayer
 from lasagne.nonlinearities import elu, identity, rectify, tanh
+from lasagne.random import set_rng
 
 
 @pytest.fixture
@@ -119,6 +121,18 @@ class TestConv2DCCLayer:
         )
         x = rng.normal(size=(2, 5, 4, 2))
         check_gradients(layer, get_output(layer), {l_in.input_var: x})
+
+    @pytest.mark.parametrize("dimshuffle", [True, False])
+    def test_filter_acts_op_is_c01b(self, dimshuffle, rng, evaluate):
+        images, filters = rng.normal(size=(4, 7, 6, 2)), rng.normal(size=(4, 3, 3, 16))
+        shape = images.shape if not dimshuffle else (2, 4, 7, 6)
+        kwargs = {"stride": 2, "pad": 1, "b": None, "nonlinearity": None}
+        layer = Conv2DCCLayer(shape, 16, 3, dimshuffle=dimshuffle, **kwargs)
+        output = layer.filter_acts_op(pt.constant(images), pt.constant(filters))
+        generic = Conv2DDNNLayer((2, 4, 7, 6), 16, 3, W=to_bc01(filters), **kwargs)
+        expected = generic.get_output_for(pt.constant(to_bc01(images)))
+        output, expected = evaluate([output, expected])
+        np.testing.assert_allclose(output, to_c01b(expected))
 
     def test_the_nonlinearity_sees_the_order_of_the_layer(self):
         seen = []
@@ -239,6 +253,16 @@ class TestMaxPool2DCCLayer:
         assert layer.output_shape == output.shape
         np.testing.assert_array_equal(output, order(expected))
 
+    @pytest.mark.parametrize("shape", [(2, 3, 7, 7), (3, 7, 7, 2)])
+    def test_pool_op_is_c01b(self, shape, rng, evaluate):
+        layer = MaxPool2DCCLayer(shape, 3, 2, dimshuffle=shape[0] == 2)
+        x = rng.normal(size=(3, 7, 7, 2))
+        windows = np.lib.stride_tricks.sliding_window_view(x, (3, 3), (1, 2))
+        np.testing.assert_array_equal(
+            evaluate(layer.pool_op(pt.constant(x))),
+            windows[:, ::2, ::2].max(axis=(-2, -1)),
+        )
+
     @pytest.mark.parametrize(
         ("arguments", "fragment"),
         [
@@ -280,7 +304,7 @@ class TestNINLayer_c01b:
         assert layer.num_units == 4
         assert layer.untie_biases is False
         assert layer.nonlinearity is rectify
-        assert layer.W.get_value().shape == (4, 6)
+        assert layer.W.get_value().shape == (6, 4)
         assert layer.b.get_value().shape == (4,)
         assert [param.name for param in layer.get_params()] == ["n.W", "n.b"]
         assert layer.get_params(regularizable=True) == [layer.W]
@@ -292,14 +316,35 @@ class TestNINLayer_c01b:
         assert layer.get_params() == [layer.W]
         assert layer.nonlinearity is identity
 
+    @pytest.mark.parametrize(
+        "give",
+        [lambda W: W, pytensor.shared, lambda W: lambda shape: W.reshape(shape)],
+        ids=["array", "shared variable", "function"],
+    )
+    def test_given_weights_have_a_row_for_each_unit(self, give, rng, evaluate):
+        W = rng.normal(size=(4, 6))
+        layer = NINLayer_c01b((6, 7, 8, 5), 4, W=give(W), nonlinearity=None)
+        np.testing.assert_array_equal(layer.W.get_value(), W)
+        x = rng.normal(size=(6, 7, 8, 5))
+        np.testing.assert_allclose(
+            evaluate(layer.get_output_for(pt.constant(x))), np.tensordot(W, x, 1)
+        )
+        with pytest.raises(ValueError, match=r"\(4, 6\)"):
+            NINLayer_c01b((6, 7, 8, 5), 4, W=W.T)
+
+    def test_a_seed_gives_the_function_it_always_gave(self):
+        set_rng(np.random.RandomState(3))
+        W = NINLayer_c01b((4, 5, None), 6, W=HeNormal()).W.get_value()
+        set_rng(np.random.RandomState(3))
+        np.testing.assert_array_equal(W.T, HeNormal().sample((6, 4)))
+
     @pytest.mark.parametrize("untie_biases", [True, False])
     def test_equals_the_generic_layer(self, untie_biases, rng, evaluate):
         x = rng.normal(size=(2, 3, 4, 5))
         l_in, l_generic = InputLayer((3, 4, 5, None)), InputLayer(x.shape)
         layer = NINLayer_c01b(l_in, 6, untie_biases, b=Normal())
         assert layer.b.get_value().shape == ((6, 4, 5) if untie_biases else (6,))
-        W = layer.W.get_value().T
-        generic = NINLayer(l_generic, 6, untie_biases, W=W, b=layer.b)
+        generic = NINLayer(l_generic, 6, untie_biases, W=layer.W, b=layer.b)
         output, expected = evaluate(
             [get_output(layer), get_output(generic)],
             {l_in.input_var: to_c01b(x), l_generic.input_var: x},
@@ -314,7 +359,7 @@ class TestNINLayer_c01b:
         x = rng.normal(size=shape)
         np.testing.assert_allclose(
             evaluate(get_output(layer), {l_in.input_var: x}),
-            np.tensordot(layer.W.get_value(), x, 1),
+            np.tensordot(layer.W.get_value().T, x, 1),
         )
 
 

@@ -7,11 +7,9 @@ import numpy as np
 import pytensor
 import pytensor.tensor as pt
 import pytest
-from hypothesis import given, settings
-from hypothesis import strategies as st
 
 import lasagne
-from lasagne.init import Constant, GlorotUniform, Normal
+from lasagne.init import GlorotUniform, Normal
 from lasagne.layers import (
     Conv2DLayer,
     InputLayer,
@@ -309,35 +307,3 @@ def test_other_images_than_declared_are_an_error(shape, output_of):
 def test_filters_must_fit():
     with pytest.raises(ValueError, match=r"parameter 'W' with shape \(4, 3, 5, 0\)"):
         LocallyConnected1DLayer((None, 3, 4), 4, 5, pad=0)
-
-
-@st.composite
-def local_layers(draw):
-    n = draw(st.sampled_from([1, 2]))
-    sizes = draw(st.tuples(*[st.integers(3, 6)] * n))
-
-    def per_axis(low, high):
-        return draw(st.tuples(*[st.integers(low, high)] * n))
-
-    pad = draw(st.sampled_from(["same", "full", "valid", 1]))
-    return LocallyConnectedLayer(
-        InputLayer((draw(st.sampled_from([None, 2])), 2, *sizes)),
-        num_filters=2,
-        filter_size=per_axis(1, 3),
-        stride=per_axis(1, 3),
-        pad=pad,
-        W=Constant(1.0),
-        channelwise=draw(st.booleans()),
-    )
-
-
-@settings(max_examples=25, deadline=None, derandomize=True)
-@given(local_layers())
-def test_announced_shapes_are_true(evaluate, layer):
-    shape = (2, *layer.input_shape[1:])
-    output = get_output(layer)
-    value = evaluate(output, {layer.input_layer.input_var: np.ones(shape)})
-    assert value.shape == (2, *layer.output_shape[1:])
-    assert all(
-        size in (None, found) for size, found in zip(output.type.shape, value.shape)
-    )

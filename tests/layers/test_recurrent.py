@@ -223,6 +223,17 @@ class TestValues:
         assert output.shape == (batch, 4, 1)
 
 
+@pytest.mark.numba
+@pytest.mark.parametrize("recurrent_layer", [LSTMLayer, GRULayer])
+def test_values_in_the_default_mode(recurrent_layer):
+    x, l_in, l_mask = pt.tensor3(), InputLayer((None, None, 2)), InputLayer((None, 5))
+    layer = recurrent_layer(l_in, UNITS, mask_input=l_mask, backwards=True)
+    randomize(layer)
+    output = get_output(layer, {l_in: x, l_mask: MASK})
+    value = pytensor.function([x], output)(numbers(*SHAPE))
+    np.testing.assert_allclose(value, reference(layer, numbers(*SHAPE), MASK))
+
+
 class TestInitialStates:
     @recurrent_layers
     @pytest.mark.parametrize("learn_init", [True, False])

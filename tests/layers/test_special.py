@@ -6,6 +6,8 @@ import numpy as np
 import pytensor
 import pytensor.tensor as pt
 import pytest
+from pytensor.compile.sharedvalue import SharedVariable
+from pytensor.graph.traversal import graph_inputs
 from scipy.interpolate import RBFInterpolator
 
 import lasagne
@@ -396,6 +398,7 @@ class TestTransformerLayer:
             ((5, 3, 28, 27), (2, 3), (5, 3, 14, 9)),
             ((None, None, 28, None), 2, (None, None, 14, None)),
             ((None, None, None, 9), 0.1, (None, None, None, 89)),
+            ((5, 3, 9, 9), 0.9, (5, 3, 9, 9)),  # 0.9 is a little more than 9 / 10
         ],
     )
     def test_output_shape(self, Layer, input_shape, factor, expected, evaluate):
@@ -408,6 +411,13 @@ class TestTransformerLayer:
         shape = evaluate(output.shape)
         for size, actual in zip(expected, shape):
             assert size in (None, actual)
+
+    @pytest.mark.parametrize("floatX", ["float32"], indirect=True)
+    def test_unknown_sizes_are_divided_in_double_precision(self, floatX, evaluate):
+        # In single precision 9 / 0.9 would be 10.
+        layer = TransformerLayer((None, None, None, None), (None, 6), 0.9)
+        inputs = [pt.zeros((1, 1, 9, 9)), pt.zeros((1, 6))]
+        assert evaluate(layer.get_output_for(inputs)).shape == (1, 1, 9, 9)
 
     @pytest.mark.parametrize("declared", [(3, 2, 5, 4), (None, None, None, None)])
     def test_identity(self, declared, rng, evaluate):
@@ -720,6 +730,8 @@ class TestRandomizedRectifierLayer:
         layer = RandomizedRectifierLayer(InputLayer((2,)), *bounds)
         output = get_output(layer, [-1.0, 2.0], deterministic=deterministic)
         np.testing.assert_allclose(evaluate(output), [-0.55, 2])
+        inputs = graph_inputs([output])
+        assert not any(isinstance(each, SharedVariable) for each in inputs)
 
     def test_bounds_may_be_symbolic(self, evaluate):
         lower, upper = pt.scalars("lower", "upper")

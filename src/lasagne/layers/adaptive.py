@@ -5,8 +5,8 @@ from typing import Any
 from pytensor.tensor.variable import TensorVariable
 
 from ..utils import as_tuple, int_types
+from ._pyramid import bin_function, reduce_bins
 from .base import Layer, Shape
-from .pool import bin_function, reduce_bins
 
 __all__ = ["AdaptivePool1DLayer", "AdaptivePool2DLayer", "AdaptivePool3DLayer"]
 

@@ -5,6 +5,7 @@ no GPU, and unlike in the old days it gives no advice on ``floatX``: single
 precision is faster here, but not more so than for any other layer.
 """
 
+from functools import partial
 from typing import Any
 
 from pytensor.tensor.variable import TensorVariable
@@ -27,6 +28,12 @@ nonlinearity, flip_filters, num_groups
         As in :class:`~lasagne.layers.conv.BaseConvLayer`, with two spatial axes.
     **kwargs
         Passed on to :class:`Layer`.
+
+    Attributes
+    ----------
+    corr_mm_op : callable
+        Correlates an input with filters, with the stride, padding and groups of
+        the layer.
 
     Examples
     --------
@@ -67,14 +74,10 @@ nonlinearity, flip_filters, num_groups
             n=2,
             **kwargs,
         )
+        self.corr_mm_op = partial(
+            ops.conv, stride=self.stride, padding=self.pad, groups=self.num_groups
+        )
 
     def convolve(self, input: TensorVariable, **kwargs: Any) -> TensorVariable:
         """Convolve the input with the filters."""
-        return ops.conv(
-            input,
-            self.W,
-            stride=self.stride,
-            padding=self.pad,
-            groups=self.num_groups,
-            flip_filters=self.flip_filters,
-        )
+        return self.corr_mm_op(input, self.W, flip_filters=self.flip_filters)

@@ -16,8 +16,10 @@ There remains one copy where data enters the first of such layers, one where
 they leave the last, and one of the weights of each.
 """
 
+from functools import partial
 from typing import Any, TypeVar
 
+import numpy as np
 import pytensor.tensor as pt
 from pytensor.tensor.variable import TensorVariable
 
@@ -47,6 +49,26 @@ _BC01_FROM_C01B = (3, 0, 1, 2)
 
 def _shuffled(shape: tuple[Size, ...], axes: tuple[int, ...]) -> tuple[Size, ...]:
     return tuple(shape[axis] for axis in axes)
+
+
+def _correlate_c01b(
+    images: TensorVariable, filters: TensorVariable, **geometry: Any
+) -> TensorVariable:
+    output = ops.conv(
+        images.dimshuffle(*_BC01_FROM_C01B),
+        filters.dimshuffle(*_BC01_FROM_C01B),
+        **geometry,
+    )
+    return output.dimshuffle(*_C01B_FROM_BC01)
+
+
+def _max_pool_c01b(
+    images: TensorVariable, window: tuple[int, int], stride: tuple[int, int]
+) -> TensorVariable:
+    output = pool(
+        images.dimshuffle(*_BC01_FROM_C01B), window, stride, ignore_border=False
+    )
+    return output.dimshuffle(*_C01B_FROM_BC01)
 
 
 class Conv2DCCLayer(BaseConvLayer):
@@ -87,6 +109,12 @@ class Conv2DCCLayer(BaseConvLayer):
         Once set the use of memory, and has no effect.
     **kwargs
         ``num_groups`` and ``name``.
+
+    Attributes
+    ----------
+    filter_acts_op : callable
+        Correlates images with filters, both c01b whatever the order of the layer,
+        with its stride, padding and groups.
 
     Raises
     ------
@@ -156,6 +184,12 @@ class Conv2DCCLayer(BaseConvLayer):
         )
         self.partial_sum = partial_sum
         self._check_restrictions()
+        self.filter_acts_op = partial(
+            _correlate_c01b,
+            stride=self.stride,
+            padding=self.pad,
+            groups=self.num_groups,
+        )
 
     def _check_restrictions(self) -> None:
         rows, columns = self.filter_size
@@ -212,17 +246,11 @@ class Conv2DCCLayer(BaseConvLayer):
     def get_output_for(self, input: TensorVariable, **kwargs: Any) -> Any:
         """Convolve, add the bias, apply the nonlinearity."""
         W = self.W
-        if not self.dimshuffle:
-            input = input.dimshuffle(*_BC01_FROM_C01B)
-            W = W.dimshuffle(*_BC01_FROM_C01B)
-        activation = ops.conv(
-            input,
-            W,
-            stride=self.stride,
-            padding=self.pad,
-            groups=self.num_groups,
-            flip_filters=self.flip_filters,
-        )
+        if self.dimshuffle:
+            input = input.dimshuffle(*_C01B_FROM_BC01)
+            W = W.dimshuffle(*_C01B_FROM_BC01)
+        activation = self.filter_acts_op(input, W, flip_filters=self.flip_filters)
+        activation = activation.dimshuffle(*_BC01_FROM_C01B)
         if self.b is not None:
             positions = (1, 2) if self.untie_biases else ("x", "x")
             activation = activation + self.b.dimshuffle("x", 0, *positions)
@@ -256,6 +284,12 @@ class MaxPool2DCCLayer(Layer):
         If true, input and output are bc01; if false, c01b.
     **kwargs
         ``name``; and ``pad``, which must be 0.
+
+    Attributes
+    ----------
+    pool_op : callable
+        Takes the maximum of each region of images that are c01b, whatever the
+        order of the layer.
 
     Raises
     ------
@@ -311,6 +345,9 @@ class MaxPool2DCCLayer(Layer):
                 "MaxPool2DLayer."
             )
         self.dimshuffle = dimshuffle
+        self.pool_op = partial(
+            _max_pool_c01b, window=(self.pool_size,) * 2, stride=(self.stride,) * 2
+        )
 
     def get_output_shape_for(self, input_shape: Shape) -> Shape:
         """Replace rows and columns by the number of regions."""
@@ -323,12 +360,10 @@ class MaxPool2DCCLayer(Layer):
 
     def get_output_for(self, input: TensorVariable, **kwargs: Any) -> TensorVariable:
         """Take the maximum of each region."""
-        window, stride = (self.pool_size,) * 2, (self.stride,) * 2
-        if self.dimshuffle:
-            return pool(input, window, stride, ignore_border=False)
-        input = input.dimshuffle(*_BC01_FROM_C01B)
-        output = pool(input, window, stride, ignore_border=False)
-        return output.dimshuffle(*_C01B_FROM_BC01)
+        if not self.dimshuffle:
+            return self.pool_op(input)
+        output = self.pool_op(input.dimshuffle(*_C01B_FROM_BC01))
+        return output.dimshuffle(*_BC01_FROM_C01B)
 
 
 class ShuffleBC01ToC01BLayer(Layer):
@@ -397,6 +432,12 @@ bc01_to_c01b = ShuffleBC01ToC01BLayer
 c01b_to_bc01 = ShuffleC01BToBC01Layer
 
 
+def _sample_transposed(
+    initializer: init.Initializer, shape: tuple[int, ...]
+) -> np.ndarray:
+    return initializer(shape[::-1]).T
+
+
 class NINLayer_c01b(Layer):
     """A :class:`NINLayer` with the batch axis last.
 
@@ -411,7 +452,9 @@ class NINLayer_c01b(Layer):
         If true, every position has biases of its own.
     W : array, TensorVariable or callable
         Weights, of shape ``(num_units, channels)``: those of a
-        :class:`NINLayer`, transposed.
+        :class:`NINLayer`, transposed. Those of an
+        :class:`~lasagne.init.Initializer` are drawn in this shape, too, but
+        become a parameter of the shape that a :class:`NINLayer` has.
     b : array, TensorVariable, callable or None
         Biases, of shape ``(num_units,)``, or ``(num_units, ...)`` with the
         sizes of the axes between if untied; ``None`` for a layer without.
@@ -427,6 +470,9 @@ class NINLayer_c01b(Layer):
     >>> NINLayer_c01b(InputLayer((6, 7, 8, None)), num_units=5).output_shape
     (5, 7, 8, None)
     """
+
+    #: Whether ``W`` is ``(channels, num_units)``, not ``(num_units, channels)``.
+    _channels_first = False
 
     def __init__(
         self,
@@ -445,7 +491,15 @@ class NINLayer_c01b(Layer):
         self.num_units = num_units
         self.untie_biases = untie_biases
 
-        self.W = self.add_param(W, (num_units, self.input_shape[0]), name="W")
+        shape = num_units, self.input_shape[0]
+        if isinstance(W, init.Initializer):
+            # Arrays come as documented. Networks that leave the weights to an
+            # initializer have been recorded with those of a NINLayer, which are
+            # set later. Drawn as documented, a seed gives what it always gave.
+            self._channels_first = True
+            W = partial(_sample_transposed, W)
+            shape = shape[::-1]
+        self.W = self.add_param(W, shape, name="W")
         if b is None:
             self.b = None
         else:
@@ -460,8 +514,9 @@ class NINLayer_c01b(Layer):
 
     def get_output_for(self, input: TensorVariable, **kwargs: Any) -> Any:
         """Multiply the channel axis by the weights at every position."""
+        W = self.W.T if self._channels_first else self.W
         # (units, channels) x (channels, ..., batch) -> (units, ..., batch)
-        activation = pt.tensordot(self.W, input, axes=[[1], [0]])
+        activation = pt.tensordot(W, input, axes=[[1], [0]])
         if self.b is not None:
             missing = activation.ndim - self.b.ndim
             activation = activation + self.b.dimshuffle(

@@ -15,10 +15,10 @@ from .. import init, nonlinearities, ops
 from ..kernels.lengths import pool_output_length
 from ..ops.pool import pool
 from ..utils import as_tuple
+from ._pyramid import pool_2d_pyramid
 from .base import Layer, Shape
 from .conv import BaseConvLayer
 from .normalization import BatchNormLayer, _apply_nonlinearity, _take_over
-from .pool import pool_2d_pyramid
 
 __all__ = [
     "BatchNormDNNLayer",
