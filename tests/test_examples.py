@@ -43,7 +43,7 @@ def mnist(tmp_path):
                 **os.environ,
                 "PYTHONPATH": str(Path(lasagne.__file__).parents[1]),
                 "PYTENSOR_FLAGS": f"base_compiledir={pytensor.config.base_compiledir}",
-                "THEANO_FLAGS": "mode=FAST_COMPILE,floatX=float32",
+                "THEANO_FLAGS": "linker=py,optimizer=fast_compile,floatX=float32",
             },
             capture_output=True,
             text=True,

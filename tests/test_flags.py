@@ -3,6 +3,7 @@
 import os
 import subprocess
 import sys
+import types
 import warnings
 from pathlib import Path
 
@@ -21,6 +22,7 @@ def no_flags(monkeypatch, tmp_path):
         monkeypatch.setenv(name, str(tmp_path / "none"))
     monkeypatch.setattr(flags, "_applied", {})
     monkeypatch.setattr(flags, "_warned", set())
+    monkeypatch.setattr(flags, "_announced", set())
     monkeypatch.setattr(flags, "gone_values", {})
     monkeypatch.setattr(flags, "late_optimizer", None)
 
@@ -107,11 +109,118 @@ def test_flag_without_value_warns(monkeypatch):
         assert settings(monkeypatch, "floatX,mode=FAST_RUN") == {"mode": "FAST_RUN"}
 
 
+def no_gpu(number):
+    return None
+
+
 @pytest.mark.parametrize("device", ["gpu", "gpu0", "cuda", "cuda1", "opencl0:1"])
-def test_other_device_warns_and_becomes_the_cpu(monkeypatch, device):
-    with pytest.warns(UserWarning, match=f"device={device}, but .* on the CPU only"):
-        settings(monkeypatch, f"device={device}")
+def test_device_that_is_not_there_warns_once_and_becomes_the_cpu(
+    monkeypatch, device, capsys
+):
+    monkeypatch.setattr(flags, "GPU_PROBES", {"JAX": no_gpu, "PYTORCH": no_gpu})
+    with pytest.warns(UserWarning, match=f"device={device}, but neither JAX nor"):
+        assert settings(monkeypatch, f"device={device}") == {}
     assert flags.gone_values["device"] == "cpu"
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        settings(monkeypatch, f"device={device}")
+    assert capsys.readouterr().err == ""
+
+
+@pytest.mark.parametrize(
+    ("device", "available", "mode"),
+    [
+        ("gpu", {"JAX": 1}, "JAX"),
+        ("cuda0", {"PYTORCH": 1}, "PYTORCH"),
+        ("cuda", {"JAX": 1, "PYTORCH": 1}, "JAX"),
+        ("cuda1", {"JAX": 1, "PYTORCH": 2}, "PYTORCH"),
+    ],
+)
+def test_gpu_is_used_where_there_is_one(monkeypatch, device, available, mode, capsys):
+    def gpu_of(backend):
+        def probe(number):
+            exists = number < available.get(backend, 0)
+            return f"GPU {number} of {backend}" if exists else None
+
+        return probe
+
+    probes = {backend: gpu_of(backend) for backend in ("JAX", "PYTORCH")}
+    monkeypatch.setattr(flags, "GPU_PROBES", probes)
+    assert settings(monkeypatch, f"device={device}") == {"mode": mode}
+    assert flags.gone_values["device"] == device
+    number = device[-1] if device[-1].isdigit() else "0"
+    said = f"device={device} is GPU {number} of {mode}, by PyTensor's back end {mode}."
+    assert capsys.readouterr().err == f"lasagne: {said}\n"
+    settings(monkeypatch, f"device={device}")
+    assert capsys.readouterr().err == ""
+
+
+@pytest.mark.parametrize(
+    ("theano_flags", "pytensor_flags", "mode"),
+    [
+        ("device=cuda,mode=FAST_RUN", "", "JAX"),
+        ("device=cuda,mode=DebugMode", "", "DebugMode"),
+        ("device=cuda", "mode=NUMBA", None),
+    ],
+)
+def test_modes_that_were_named_win_over_the_device(
+    monkeypatch, theano_flags, pytensor_flags, mode
+):
+    monkeypatch.setattr(flags, "GPU_PROBES", {"JAX": lambda number: "a GPU"})
+    monkeypatch.setenv("PYTENSOR_FLAGS", pytensor_flags)
+    assert settings(monkeypatch, theano_flags).get("mode") == mode
+
+
+class Device:
+    device_kind = "H100"
+
+
+def test_jax_is_asked_for_its_gpus(monkeypatch):
+    updates = {}
+    devices = [Device(), Device()]
+    jax = types.SimpleNamespace(
+        devices=lambda kind: devices if kind == "gpu" else [],
+        config=types.SimpleNamespace(update=updates.__setitem__),
+    )
+    monkeypatch.setitem(sys.modules, "jax", jax)
+    assert flags._gpu_of_jax(1) == "H100"
+    assert updates == {"jax_default_device": devices[1]}
+    assert flags._gpu_of_jax(2) is None
+
+    def without_gpu(kind):
+        raise RuntimeError("Unknown backend: 'gpu' requested")
+
+    monkeypatch.setattr(jax, "devices", without_gpu)
+    assert flags._gpu_of_jax(0) is None
+    monkeypatch.setitem(sys.modules, "jax", None)
+    assert flags._gpu_of_jax(0) is None
+
+
+def test_pytorch_is_asked_for_its_gpus(monkeypatch):
+    chosen = []
+    cuda = types.SimpleNamespace(
+        is_available=lambda: True,
+        device_count=lambda: 2,
+        get_device_name=lambda number: f"H100 number {number}",
+    )
+    torch = types.SimpleNamespace(cuda=cuda, set_default_device=chosen.append)
+    monkeypatch.setitem(sys.modules, "torch", torch)
+    assert flags._gpu_of_pytorch(1) == "H100 number 1"
+    assert chosen == ["cuda:1"]
+    assert flags._gpu_of_pytorch(2) is None
+    monkeypatch.setattr(cuda, "is_available", lambda: False)
+    assert flags._gpu_of_pytorch(0) is None
+    monkeypatch.setitem(sys.modules, "torch", None)
+    assert flags._gpu_of_pytorch(0) is None
+
+
+def test_device_makes_its_back_end_the_default(monkeypatch, capsys):
+    monkeypatch.setattr(flags, "GPU_PROBES", {"JAX": lambda number: "a GPU"})
+    monkeypatch.setenv("THEANO_FLAGS", "device=cuda")
+    with pytensor.config.change_flags(mode="Mode"):
+        flags.apply()
+        assert pytensor.config.mode == "JAX"
+    assert "device=cuda is a GPU" in capsys.readouterr().err
 
 
 @pytest.fixture

@@ -12,10 +12,11 @@ names), ``.pytensorrc``, ``THEANO_FLAGS``, ``PYTENSOR_FLAGS``.
 import difflib
 import importlib
 import os
+import re
 import shlex
 import sys
 import warnings
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from configparser import ConfigParser, InterpolationError
 from contextlib import contextmanager
 from pathlib import Path
@@ -116,6 +117,7 @@ late_optimizer: str | None = None
 
 _applied: dict[str, str] = {}
 _warned: set[str] = set()
+_announced: set[str] = set()
 
 
 def apply() -> None:
@@ -127,8 +129,13 @@ def apply() -> None:
     Warns
     -----
     UserWarning
-        Once about each flag that nobody knows, about ``device`` if it names
-        anything but the CPU, and about a flag that came too late.
+        Once about each flag that nobody knows, about ``device`` if there is no
+        such device, and about a flag that came too late.
+
+    Notes
+    -----
+    If ``device`` names a GPU, and JAX or PyTorch has one, that back end becomes
+    PyTensor's default, and a line on the standard error stream says so.
 
     Examples
     --------
@@ -178,13 +185,69 @@ def _theano_settings() -> dict[str, str]:
 
     device = gone_values.get("device", "cpu")
     if device != "cpu":
-        _warn_once(
-            f"Theano's flags ask for device={device}, but this package runs Theano "
-            f"code on the CPU only. Continuing on the CPU; set device=cpu to silence "
-            f"this warning."
-        )
-        gone_values["device"] = "cpu"
+        _choose_backend(device, settings)
     return settings
+
+
+def _choose_backend(device: str, settings: dict[str, str]) -> None:
+    """Find a back end for another device than the CPU, or say that there is none.
+
+    A mode that the user has named is left alone, unless it is only one of
+    Theano's words for the default.
+    """
+    explicit = _parse_flags(os.environ.get("PYTENSOR_FLAGS", ""))
+    mode = explicit.get("mode", settings.get("mode", "Mode"))
+    if mode.upper() not in ("MODE", "FAST_RUN"):
+        return
+    is_gpu = re.fullmatch(r"(gpu|cuda)(\d*)", device)
+    if is_gpu is not None:
+        number = int(is_gpu[2] or 0)
+        for backend, probe in GPU_PROBES.items():
+            found = probe(number)
+            if found is not None:
+                settings["mode"] = backend
+                _announce_once(
+                    f"lasagne: device={device} is {found}, by PyTensor's back end "
+                    f"{backend}."
+                )
+                return
+    _warn_once(
+        f"Theano's flags ask for device={device}, but neither JAX nor PyTorch has "
+        f"such a device here. Continuing on the CPU; set device=cpu to silence this "
+        f"warning, or install one of them with support for the GPU."
+    )
+    gone_values["device"] = "cpu"
+
+
+def _gpu_of_jax(number: int) -> str | None:
+    """Make a GPU the default of JAX, and describe it; ``None`` without one."""
+    try:
+        jax = importlib.import_module("jax")
+        chosen = jax.devices("gpu")[number]
+    except (ImportError, IndexError, RuntimeError):
+        return None
+    jax.config.update("jax_default_device", chosen)
+    return str(chosen.device_kind)
+
+
+def _gpu_of_pytorch(number: int) -> str | None:
+    """Make a GPU the default of PyTorch, and describe it; ``None`` without one."""
+    try:
+        torch = importlib.import_module("torch")
+    except ImportError:
+        return None
+    if not torch.cuda.is_available() or number >= torch.cuda.device_count():
+        return None
+    torch.set_default_device(f"cuda:{number}")
+    return str(torch.cuda.get_device_name(number))
+
+
+#: For each back end of PyTensor's that can use a GPU, a function that takes
+#: its number. The first one with a GPU is used.
+GPU_PROBES: dict[str, Callable[[int], str | None]] = {
+    "JAX": _gpu_of_jax,
+    "PYTORCH": _gpu_of_pytorch,
+}
 
 
 def _sort_in(name: str, value: str, source: str, settings: dict[str, str]) -> None:
@@ -326,6 +389,12 @@ def _environment(name: str, value: str) -> Iterator[None]:
             del os.environ[name]
         else:
             os.environ[name] = before
+
+
+def _announce_once(message: str) -> None:
+    if message not in _announced:
+        _announced.add(message)
+        print(message, file=sys.stderr)  # noqa: T201
 
 
 def _warn_once(message: str) -> None:

@@ -108,7 +108,7 @@ def test_list_saved_by_numpy_without_the_star(values: list, tmp_path: Path) -> N
     together[:] = values
     np.savez(tmp_path / "model.npz", together)
     network = small_network()
-    load_into(network, tmp_path / "model.npz")
+    load_into(tmp_path / "model.npz", network)
     assert_same(get_all_param_values(network), values)
 
 
@@ -142,14 +142,14 @@ def test_parameters_of_a_network_return(extension: str, tmp_path: Path) -> None:
     trained, network = small_network(), small_network()
     path = tmp_path / f"model{extension}"
     save(str(path), trained)
-    load_into(network, str(path))
+    load_into(str(path), network)
     assert_same(get_all_param_values(network), get_all_param_values(trained))
 
 
 def test_parameters_of_several_output_layers(tmp_path: Path) -> None:
     trained, network = small_network(), small_network()
     save(tmp_path / "model.npz", [trained, trained.input_layer])
-    load_into([network, network.input_layer], tmp_path / "model.npz")
+    load_into(tmp_path / "model.npz", [network, network.input_layer])
     assert_same(get_all_param_values(network), get_all_param_values(trained))
 
 
@@ -157,7 +157,7 @@ def test_tags_select_parameters(tmp_path: Path) -> None:
     trained, network = small_network(), small_network()
     save(tmp_path / "model.npz", trained, regularizable=True)
     before = get_all_param_values(network)
-    load_into(network, tmp_path / "model.npz", regularizable=True)
+    load_into(tmp_path / "model.npz", network, regularizable=True)
     expected = get_all_param_values(trained)
     assert_same(
         get_all_param_values(network), [expected[0], before[1], expected[2], before[3]]
@@ -174,7 +174,7 @@ def test_arrays_are_matched_by_parameter_name(values: list, tmp_path: Path) -> N
     shuffled = {names[i]: values[i] for i in (2, 0, 3, 1)}
     save(tmp_path / "model.npz", shuffled)
     network = small_network()
-    load_into(network, tmp_path / "model.npz")
+    load_into(tmp_path / "model.npz", network)
     assert_same(get_all_param_values(network), values)
 
 
@@ -182,7 +182,7 @@ def test_floats_take_the_precision_of_the_network(values: list, tmp_path: Path) 
     save(tmp_path / "model.npz", values)
     with pytensor.config.change_flags(floatX="float32"):
         network = small_network()
-        load_into(network, tmp_path / "model.npz")
+        load_into(tmp_path / "model.npz", network)
     expected = [value.astype("float32") for value in values]
     assert_same(get_all_param_values(network), expected)
 
@@ -249,7 +249,7 @@ def test_truncated_compression(values: list, tmp_path: Path) -> None:
 def test_wrong_number_of_arrays(values: list, tmp_path: Path) -> None:
     save(tmp_path / "model.npz", values[:3])
     with pytest.raises(ParameterFileError, match="holds 3 arrays") as error:
-        load_into(small_network(), tmp_path / "model.npz")
+        load_into(tmp_path / "model.npz", small_network())
     assert "the network has 4 parameters" in str(error.value)
     assert "(3, 4), (4,), (4, 2);" in str(error.value)
 
@@ -263,14 +263,14 @@ def test_wrong_shape_changes_no_parameter(values: list, tmp_path: Path) -> None:
         match=r"shape \(5, 2\) for parameter output.W \(number 2 of 4\), which has "
         r"shape \(4, 2\)",
     ):
-        load_into(network, tmp_path / "model.npz")
+        load_into(tmp_path / "model.npz", network)
     assert_same(get_all_param_values(network), before)
 
 
 def test_names_that_are_not_the_networks(values: list, tmp_path: Path) -> None:
     save(tmp_path / "model.npz", {"first": values[0], "second": values[1]})
     with pytest.raises(ParameterFileError, match="names are not those of") as error:
-        load_into(small_network(), tmp_path / "model.npz")
+        load_into(tmp_path / "model.npz", small_network())
     assert "['first', 'second']" in str(error.value)
     assert "'hidden.W'" in str(error.value)
 
@@ -286,10 +286,10 @@ def test_file_with_something_else_than_arrays(tmp_path: Path) -> None:
     path = tmp_path / "model.pkl"
     path.write_bytes(pickle.dumps([None, "W", "b", 1.0]))
     with pytest.raises(ParameterFileError, match="value 0 is of type NoneType"):
-        load_into(small_network(), path)
+        load_into(path, small_network())
     path.write_bytes(pickle.dumps("parameters"))
     with pytest.raises(ParameterFileError, match="holds an object of type str"):
-        load_into(small_network(), path)
+        load_into(path, small_network())
 
 
 def test_tags_need_a_network(values: list, tmp_path: Path) -> None:

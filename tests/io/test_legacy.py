@@ -14,7 +14,7 @@ import pytest
 from pytensor.compile.sharedvalue import SharedVariable
 
 import lasagne
-from lasagne.io import load, load_into
+from lasagne.io import UnsafePickleError, load, load_into
 from lasagne.layers import (
     BatchNormLayer,
     Conv2DLayer,
@@ -77,7 +77,7 @@ def predict(network: Any, images: np.ndarray) -> np.ndarray:
 @pytest.mark.usefixtures("single_precision")
 def test_network_with_loaded_parameters(name: str, expected: dict) -> None:
     network = build_network()
-    load_into(network, LEGACY / name)
+    load_into(LEGACY / name, network)
     with np.load(LEGACY / "params.npz") as arrays:
         for index, value in enumerate(get_all_param_values(network)):
             np.testing.assert_array_equal(value, arrays[f"arr_{index}"])
@@ -127,6 +127,40 @@ def test_whole_network(expected: dict) -> None:
     np.testing.assert_allclose(
         predict(network, expected["x"]), expected["y"], rtol=1e-5
     )
+
+
+class OurDropoutLayer(DropoutLayer):
+    """Stands for a layer that the authors of a network defined themselves."""
+
+
+def our_tanh(x: Any) -> Any:
+    """Stands for one of their nonlinearities."""
+    return tanh(x)
+
+
+@pytest.mark.usefixtures("single_precision")
+def test_whole_network_with_layers_of_the_users(expected: dict, tmp_path: Path) -> None:
+    data = (LEGACY / "whole_network.pkl").read_bytes()
+    for old, new in (
+        (b"lasagne.layers.noise\nDropoutLayer", b"train\nOurDropoutLayer"),
+        (b"lasagne.nonlinearities\ntanh", f"{__name__}\nour_tanh".encode()),
+    ):
+        assert data.count(old) == 1
+        data = data.replace(old, new)
+    path = tmp_path / "network.pkl"
+    path.write_bytes(data)
+    with pytest.raises(UnsafePickleError, match="our_tanh"):
+        load(path, allow=[OurDropoutLayer])
+    with pytest.raises(UnsafePickleError, match=r"wants 'train\.OurDropoutLayer'"):
+        load(path, allow=__name__)
+    network = load(path, allow=[OurDropoutLayer, __name__])
+    assert OurDropoutLayer in map(type, get_all_layers(network))
+    np.testing.assert_allclose(
+        predict(network, expected["x"]), expected["y"], rtol=1e-5
+    )
+    target = build_network()
+    load_into(path, target, allow=[OurDropoutLayer, __name__])
+    np.testing.assert_allclose(predict(target, expected["x"]), expected["y"], rtol=1e-5)
 
 
 @pytest.mark.usefixtures("single_precision")
@@ -180,7 +214,7 @@ def build_residual_network(blocks: int = 5) -> Any:
 @pytest.mark.usefixtures("single_precision")
 def test_trained_residual_network_recognises_images() -> None:
     network = build_residual_network()
-    load_into(network, LEGACY / "cifar_resnet" / "weights.npz")
+    load_into(LEGACY / "cifar_resnet" / "weights.npz", network)
     with np.load(LEGACY / "cifar_resnet" / "expected.npz") as expected:
         probabilities = predict(network, expected["x"])
         np.testing.assert_allclose(probabilities, expected["y"], rtol=1e-3, atol=1e-6)

@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 import pytest
 
+import lasagne
 from lasagne.io import ParameterFileError, UnsafePickleError
 from lasagne.io.pickles import read
 
@@ -157,8 +158,96 @@ def test_hand_written_pickles_execute_nothing(text: str, tmp_path: Path) -> None
 
 
 def test_user_defined_layer_is_refused_by_name() -> None:
-    with pytest.raises(UnsafePickleError, match=r"wants '__main__\.MyLayer'"):
+    with pytest.raises(UnsafePickleError, match=r"wants '__main__\.MyLayer'.*allow="):
         load(b"c__main__\nMyLayer\n.")
+
+
+# What is allowed
+
+
+class TwiceLayer(lasagne.layers.Layer):
+    """A layer whose constructor must not be called."""
+
+    def __init__(self, *args: Any, **kwargs: Any):
+        super().__init__(*args, **kwargs)
+        self.constructed = [1]
+
+    def get_output_for(self, input: Any, **kwargs: Any) -> Any:
+        return 2 * input
+
+
+class Counter:
+    """An attribute with a state of its own making."""
+
+    def __init__(self, count: int):
+        self.count = count
+
+    def __getstate__(self) -> dict:
+        return {"stored": self.count}
+
+    def __setstate__(self, state: dict) -> None:
+        self.count = state["stored"]
+
+
+def thrice(x: Any) -> Any:
+    return 3 * x
+
+
+def layer_of_the_users() -> Any:
+    layer = TwiceLayer((None, 2), name="twice")
+    layer.counter = Counter(5)
+    layer.nonlinearity = thrice
+    return layer
+
+
+@pytest.mark.parametrize("protocol", PROTOCOLS)
+@pytest.mark.parametrize(
+    "allow",
+    [
+        [__name__],
+        __name__,
+        [__name__.rpartition(".")[0]],
+        [TwiceLayer, Counter, __name__],
+    ],
+    ids=["module", "text", "package", "classes"],
+)
+def test_allowed_classes_and_functions(protocol: int, allow: Any) -> None:
+    data = pickle.dumps(layer_of_the_users(), protocol)
+    with pytest.raises(UnsafePickleError, match=r"tests\.io\.test_pickles\."):
+        load(data)
+    layer = read(io.BytesIO(data), allow)
+    assert type(layer) is TwiceLayer
+    assert (layer.name, layer.output_shape) == ("twice", (None, 2))
+    assert layer.counter.count == 5
+    assert layer.nonlinearity(layer.get_output_for(7)) == 42
+
+
+def test_one_allowed_class_allows_no_other() -> None:
+    data = pickle.dumps(layer_of_the_users())
+    with pytest.raises(UnsafePickleError, match=r"Counter|thrice"):
+        read(io.BytesIO(data), [TwiceLayer])
+
+
+def test_allowed_class_that_was_in_a_script() -> None:
+    data = pickle.dumps(TwiceLayer((None, 2)), 2)
+    moved = data.replace(__name__.encode(), b"__main__")
+    assert type(read(io.BytesIO(moved), [TwiceLayer])) is TwiceLayer
+
+
+def test_what_an_allowed_module_imports_is_not_allowed() -> None:
+    for name in (
+        b"os\nsystem",
+        b"tests.io.test_pickles\nPath",
+        b"tests.io.test_pickles\nnp",
+    ):
+        with pytest.raises(UnsafePickleError):
+            read(io.BytesIO(b"c" + name + b"\n."), [__name__])
+
+
+def test_allowed_functions_are_not_called() -> None:
+    data = b"c" + __name__.encode() + b"\nthrice\n(K\x02tR."
+    with pytest.raises(UnsafePickleError, match="tries to call"):
+        read(io.BytesIO(data), [__name__])
 
 
 @pytest.mark.parametrize(

@@ -4,8 +4,12 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
+from pytensor.compile.executor import Function
+from pytensor.compile.sharedvalue import SharedVariable
+from pytensor.tensor.variable import _tensor_py_operators
 
 import lasagne.theano as theano
+from lasagne.theano import _semantics
 
 
 @pytest.fixture
@@ -17,10 +21,22 @@ def value() -> Callable[..., Any]:
         f = theano.function(
             list(givens),
             expression,
-            mode="FAST_COMPILE",
+            mode=theano.Mode("py", "fast_compile"),
             on_unused_input="ignore",
             **kwargs,
         )
         return f(*givens.values())
 
     return value
+
+
+@pytest.fixture
+def adopted(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Let variables behave for a test as they do once ``theano`` is imported."""
+    for name in ("__bool__", "reshape", "get_scalar_constant_value", "trace"):
+        present = vars(_tensor_py_operators).get(name)
+        monkeypatch.setattr(_tensor_py_operators, name, present, raising=False)
+    monkeypatch.setattr(Function, "fn", None, raising=False)
+    present = vars(SharedVariable)["default_update"]
+    monkeypatch.setattr(SharedVariable, "default_update", present)
+    _semantics.adopt()

@@ -1,5 +1,6 @@
 """``theano.function``, shared variables, modes, updates and settings."""
 
+import copy
 import pickle
 
 import numpy as np
@@ -13,7 +14,7 @@ import lasagne.theano.tensor as T
 from lasagne import flags
 from lasagne.theano import _semantics
 
-QUICK = "FAST_COMPILE"
+QUICK = theano.Mode("py", "fast_compile")
 
 
 def test_forms_of_outputs():
@@ -43,6 +44,38 @@ def test_default_values_of_inputs():
         f()
     assert theano.function([x, (y, 10)], x + y, mode=QUICK)(1) == 11
     assert pickle.loads(pickle.dumps(f))(1) == 111
+
+
+@pytest.mark.usefixtures("adopted")
+def test_attributes_of_compiled_functions():
+    x, w = T.dscalar("x"), theano.shared(2.0, "w")
+    f = theano.function([x], [x * w], name="product", mode=QUICK)
+    assert f.name == "product"
+    assert [node.op for node in f.maker.fgraph.toposort()] == [T.mul]
+    assert len(f.maker.fgraph.inputs) == 2
+    assert len(f.maker.fgraph.outputs) == 1
+    assert f.input_storage[0].name == "x"
+    assert f.get_shared() == [w]
+    assert callable(f.fn)
+    f.trust_input = True
+    assert f(np.array(3.0)) == [6]
+    twin = f.copy(swap={w: theano.shared(5.0)})
+    assert twin(np.array(3.0)) == [15]
+
+
+def square(x):
+    return x**2
+
+
+@pytest.mark.parametrize(
+    "mode", [QUICK, pytest.param(None, marks=pytest.mark.numba)], ids=["py", "default"]
+)
+def test_compiled_functions_can_be_copied_and_pickled(mode):
+    x, w = T.dscalar("x"), theano.shared(2.0, "w")
+    f = theano.function([x], square(x) * w, updates=[(w, w + 1)], mode=mode)
+    for twin in (copy.deepcopy(f), pickle.loads(pickle.dumps(f))):
+        assert [twin(1.0), twin(1.0)] == [2, 3]
+    assert f(3.0) == 18
 
 
 def test_input_with_value_and_update_is_refused():
@@ -135,6 +168,14 @@ def test_modes_that_compute_fast(name):
     assert isinstance(theano.compile.mode.get_mode(name).linker, NumbaLinker)
 
 
+def test_fast_run_is_what_the_device_made_the_default():
+    get_mode = theano.compile.mode.get_mode
+    with pytensor.config.change_flags(mode="JAX"):
+        assert get_mode("FAST_RUN") is get_mode("JAX")
+    with pytensor.config.change_flags(mode=QUICK):
+        assert get_mode("FAST_RUN") is QUICK
+
+
 def test_fast_run_is_fast_whatever_the_linker_is_set_to():
     with pytensor.config.change_flags(linker="py"):
         assert theano.compile.mode.get_mode("FAST_RUN").provided_linker == "py"
@@ -147,7 +188,7 @@ def test_mode_with_a_linker_of_theanos(linker):
     assert isinstance(mode.excluding("fusion"), theano.Mode)
 
 
-@pytest.mark.parametrize("mode", ["FAST_COMPILE", theano.Mode("py", "fast_compile")])
+@pytest.mark.parametrize("mode", [pytensor.compile.get_mode("FAST_COMPILE"), QUICK])
 @pytest.mark.parametrize("count", [3, 31, 32, 1100])
 def test_python_linker_sums_any_number_of_terms(mode, count):
     xs = T.vectors(count)
@@ -242,7 +283,7 @@ def test_config_translates_linkers():
 def test_config_refuses_names_and_devices_it_does_not_have():
     with pytest.raises(AttributeError, match="'flotX', neither"):
         _ = theano.config.flotX
-    with pytest.raises(ValueError, match=r"cannot be 'gpu'.*CPU"):
+    with pytest.raises(ValueError, match=r"cannot be changed to 'gpu'.*CPU"):
         theano.config.device = "gpu"
 
 
@@ -283,6 +324,14 @@ def test_op_from_graph_with_its_own_gradient(value):
     ):
         op = theano.OpFromGraph([x, y], [x * y], **overrides)
         assert value(T.grad(op(a, a), a), {a: 3.0}) == 8
+
+
+def test_gradient_assigned_to_an_op_from_a_graph(value):
+    x, a = T.dscalars("x", "a")
+    op = theano.OpFromGraph([x], [x**2])
+    assert value(T.grad(op(a), a), {a: 3.0}) == 6
+    op.grad = lambda inputs, gradients: [7 * inputs[0] * gradients[0]]
+    assert value(T.grad(2 * op(a), a), {a: 3.0}) == 42
 
 
 def test_as_op(value):

@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 from scipy import signal, special
 
+import lasagne.theano as theano
 import lasagne.theano.tensor as T
 
 nnet = T.nnet
@@ -169,6 +170,37 @@ def test_batch_normalization_with_parameters_of_lower_rank(value):
     np.testing.assert_allclose(value(test), expected)
 
 
+def test_each_running_average_keeps_its_own_form(value):
+    column = theano.shared(np.ones((1, 3, 1, 1)), broadcastable=(1, 0, 1, 1))
+    vector = theano.shared(np.ones(3))
+    results = nnet.batch_normalization_train(
+        BATCH,
+        np.ones(3),
+        np.zeros((1, 3, 1, 1)),
+        "spatial",
+        running_mean=column,
+        running_var=vector,
+    )
+    assert [each.ndim for each in results] == [4, 1, 1, 4, 1]
+    value(results[0], updates=[(column, results[3]), (vector, results[4])])
+    mean = BATCH.mean((0, 2, 3), keepdims=True)
+    np.testing.assert_allclose(column.get_value(), 0.9 + 0.1 * mean)
+    assert vector.get_value().shape == (3,)
+    with pytest.raises(ValueError, match=r"gamma has 2 dimensions.* the 4 of"):
+        nnet.batch_normalization_train(BATCH, np.ones((3, 1)), np.zeros(3), "spatial")
+
+
+def test_batch_normalization_keeps_float32():
+    x, gamma = T.ftensor4(), T.fvector()
+    results = nnet.batch_normalization_train(
+        x, gamma, gamma, "spatial", running_mean=gamma, running_var=gamma
+    )
+    results.append(
+        nnet.batch_normalization_test(x, gamma, gamma, gamma, gamma, "spatial")
+    )
+    assert {each.dtype for each in results} == {"float32"}
+
+
 def test_batch_normalization_is_plain_arithmetic(value):
     x = np.array([[1.0, 2.0], [3.0, 5.0]])
     result = value(nnet.batch_normalization(x, 2.0, 1.0, x.mean(0), x.std(0)))
@@ -266,8 +298,15 @@ def test_conv3d_of_videos(value):
         for k in range(2)
     ]
     np.testing.assert_allclose(result[0], np.swapaxes(expected, 0, 1))
-    with pytest.raises(NotImplementedError, match="per axis"):
-        nnet.conv3d2d.conv3d(signals, filters, border_mode=("half", "full", "full"))
+    modes = ("full", "half", "valid")
+    per_axis = value(nnet.conv3d2d.conv3d(signals, filters, border_mode=modes))
+    assert per_axis.shape == (1, 5, 2, 4, 2)
+    np.testing.assert_allclose(per_axis[:, 1:4, :, 1:3], result)
+    unknown = T.tensor5()
+    with pytest.raises(ValueError, match="Pass filters_shape"):
+        nnet.conv3d2d.conv3d(signals, unknown, border_mode=modes)
+    known = nnet.conv3d2d.conv3d(signals, unknown, None, filters.shape, modes)
+    np.testing.assert_array_equal(value(known, {unknown: filters}), per_axis)
 
 
 def test_separable_and_causal_convolutions(value):
@@ -309,10 +348,6 @@ def test_output_shape_and_padding():
 def test_options_that_are_not_available():
     with pytest.raises(NotImplementedError, match="LocallyConnected2DLayer"):
         nnet.abstract_conv.AbstractConv2d(unshared=True)
-    with pytest.raises(NotImplementedError, match=r"frac_ratio=\(3, 2\)"):
-        nnet.abstract_conv.bilinear_upsampling(T.tensor4(), frac_ratio=(3, 2))
-    with pytest.raises(TypeError, match="got 3"):
-        nnet.abstract_conv.bilinear_upsampling(T.tensor3(), 2)
 
 
 PATCHES = np.arange(25).reshape(5, 5)

@@ -132,6 +132,68 @@ def test_reduce_to_several_values(value):
     assert [float(v) for v in value(results, {x: np.array([2.0, 3.0])})] == [5, 6]
 
 
+def doubled(variable):
+    """Double every hyperbolic tangent."""
+    op = variable.owner and variable.owner.op
+    return 2 * variable if op == T.tanh else variable
+
+
+def test_variables_are_mapped_in_expressions_and_in_loops(value):
+    x, y = T.vectors("x", "y")
+    states, _ = theano.scan(
+        lambda x_t, state: T.tanh(x_t) + state, x, outputs_info=T.zeros(())
+    )
+    graphs = [T.tanh(T.tanh(y)), states]
+    mapped = theano.map_variables(doubled, graphs)
+    at = {x: np.array([1.0, 2.0, 3.0]), y: np.array([0.5])}
+    nested, looped = value(mapped, at)
+    np.testing.assert_allclose(nested, 2 * np.tanh(2 * np.tanh(0.5)))
+    np.testing.assert_allclose(looped, 2 * np.cumsum(np.tanh(at[x])))
+    np.testing.assert_allclose(value(graphs, at)[1], np.cumsum(np.tanh(at[x])))
+
+
+def test_results_of_mapped_loops_are_mapped_too(value):
+    x = T.vector("x")
+    states, _ = theano.map(lambda x_t: T.tanh(x_t), x)
+    [mapped] = theano.map_variables(
+        lambda v: 10 * v if v is states else doubled(v), [states]
+    )
+    at = {x: np.array([1.0, 2.0])}
+    np.testing.assert_allclose(value(mapped, at), 20 * np.tanh(at[x]))
+
+
+def test_mapped_loops_take_what_replacements_need(value):
+    x, scale, w = T.vector("x"), T.scalar("scale"), theano.shared(3.0, "w")
+
+    def replacer(variable):
+        op = variable.owner and variable.owner.op
+        return variable * scale * w if op == T.tanh else variable
+
+    states, _ = theano.map(lambda x_t: T.tanh(x_t), x)
+    [mapped] = theano.scan_module.scan_utils.map_variables(replacer, [states], [scale])
+    at = {x: np.array([1.0, 2.0]), scale: 5.0}
+    np.testing.assert_allclose(value(mapped, at), 15 * np.tanh(at[x]))
+    gradient = T.grad(mapped.sum(), w)
+    np.testing.assert_allclose(value(gradient, at), 5 * np.tanh(at[x]).sum())
+
+
+def test_mapped_loops_need_to_be_told_what_they_may_take():
+    x, scale = T.vector("x"), T.scalar("scale")
+    states, _ = theano.map(lambda x_t: T.tanh(x_t), x)
+    with pytest.raises(ValueError, match=r"scale.*additional_inputs"):
+        theano.map_variables(
+            lambda v: v * scale if v.owner and v.owner.op == T.tanh else v, [states]
+        )
+
+
+def test_replacements_are_made_of_replaced_variables(value):
+    x, y = T.scalars("x", "y")
+    z = x * y
+    swapped = {x: y + 1, z: z + x}
+    [mapped] = theano.map_variables(lambda v: swapped.get(v, v), [z])
+    assert value(mapped, {x: 100.0, y: 2.0}) == 3 * 2 + 3
+
+
 def test_random_streams_move_on_inside_a_loop(value):
     from lasagne.theano.sandbox.rng_mrg import MRG_RandomStreams
 

@@ -6,9 +6,10 @@ compressed as a whole for reading (``.gz``).
 """
 
 import gzip
+import io
+import math
 import os
 import zipfile
-import zlib
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import IO, Any
@@ -23,6 +24,9 @@ from .errors import ParameterFileError
 
 __all__ = ["load", "load_into", "save"]
 
+#: Classes of the user's, and names of modules with such.
+Allow = Iterable[type | str]
+
 #: The format each extension stands for.
 EXTENSIONS = {
     ".npz": "npz",
@@ -35,8 +39,10 @@ EXTENSIONS = {
 #: Keys under which published models keep their list of parameters.
 PARAMETER_KEYS = ("param values", "param_values", "params", "values")
 
-#: What the readers raise for a file that is cut short or is something else.
-DAMAGE = (EOFError, KeyError, OSError, ValueError, zipfile.BadZipFile, zlib.error)
+#: Compressed files may grow to this many bytes, or this many times their size;
+#: beyond, they are taken for one that was made to fill the memory.
+MAX_BYTES = 256 * 2**20
+MAX_GROWTH = 200
 
 
 def format_of(path: Path) -> str:
@@ -188,52 +194,80 @@ def save(
 # Reading
 
 
-def _read_npz(file: IO[bytes]) -> Any:
+def _check_growth(compressed: int, expanded: int) -> None:
+    limit = max(MAX_BYTES, MAX_GROWTH * compressed)
+    if expanded > limit:
+        raise ParameterFileError(
+            f"its {compressed} bytes are compressed from more than {limit}, which "
+            f"no stored parameters are. If you trust the file, unpack it first."
+        )
+
+
+def _unpack(file: IO[bytes], compressed: int) -> IO[bytes]:
+    """Read a compressed file into memory, unless it is immoderate."""
+    limit = max(MAX_BYTES, MAX_GROWTH * compressed)
+    content = file.read(limit + 1)
+    _check_growth(compressed, len(content))
+    return io.BytesIO(content)
+
+
+def _read_npz(file: IO[bytes], allow: Allow) -> Any:
     with zipfile.ZipFile(file) as archive:
+        members = archive.infolist()
+        # A reader stops at the sizes that are declared here.
+        _check_growth(
+            sum(each.compress_size for each in members),
+            sum(each.file_size for each in members),
+        )
         return _in_order(
             {
-                name.removesuffix(".npy"): _read_npy(archive, name)
-                for name in archive.namelist()
+                each.filename.removesuffix(".npy"): _read_npy(archive, each, allow)
+                for each in members
             }
         )
 
 
-def _read_npy(archive: zipfile.ZipFile, name: str) -> np.ndarray:
-    with archive.open(name) as file:
-        if not _holds_objects(file):
-            file.seek(0)
-            return np.lib.format.read_array(file, allow_pickle=False)
-        # np.savez(path, values) without the star: an array of arrays, which
-        # NumPy stores as a pickle after the header.
-        return pickles.read(file)
+def _read_npy(
+    archive: zipfile.ZipFile, member: zipfile.ZipInfo, allow: Allow
+) -> np.ndarray:
+    with archive.open(member) as file:
+        shape, dtype = _read_header(file)
+        if dtype.hasobject:
+            # np.savez(path, values) without the star: an array of arrays, which
+            # NumPy stores as a pickle after the header.
+            return pickles.read(file, allow)
+        # NumPy makes room for what the header promises before it reads.
+        promised = math.prod(shape) * dtype.itemsize
+        if promised != member.file_size - file.tell():
+            raise ParameterFileError(
+                f"{member.filename!r} has a header for {promised} bytes, and "
+                f"{member.file_size - file.tell()} bytes follow"
+            )
+        file.seek(0)
+        return np.lib.format.read_array(file, allow_pickle=False)
 
 
-def _holds_objects(file: IO[bytes]) -> bool:
+def _read_header(file: IO[bytes]) -> tuple[tuple[int, ...], np.dtype[Any]]:
     version = np.lib.format.read_magic(file)
     if version == (1, 0):
-        header = np.lib.format.read_array_header_1_0(file)
+        shape, _, dtype = np.lib.format.read_array_header_1_0(file)
     else:
-        header = np.lib.format.read_array_header_2_0(file)
-    return header[2].hasobject
+        shape, _, dtype = np.lib.format.read_array_header_2_0(file)
+    return shape, dtype
 
 
-def _read_safetensors(file: IO[bytes]) -> Any:
-    reader = _import_safetensors()
-    data = file.read()
-    try:
-        return _in_order(reader.load(data))
-    except Exception as error:  # the package has an exception type of its own
-        raise ValueError(str(error)) from error
+def _read_safetensors(file: IO[bytes], allow: Allow) -> Any:
+    return _in_order(_import_safetensors().load(file.read()))
 
 
-READERS: dict[str, Callable[[IO[bytes]], Any]] = {
+READERS: dict[str, Callable[[IO[bytes], Allow], Any]] = {
     "npz": _read_npz,
     "safetensors": _read_safetensors,
     "pickle": pickles.read,
 }
 
 
-def load(path: str | os.PathLike, format: str | None = None) -> Any:
+def load(path: str | os.PathLike, format: str | None = None, allow: Allow = ()) -> Any:
     """Read the content of a parameter file.
 
     Parameters
@@ -244,6 +278,12 @@ def load(path: str | os.PathLike, format: str | None = None) -> Any:
         followed by ``.gz``.
     format : {'npz', 'safetensors', 'pickle'}, optional
         The format, if the name of the file does not tell it.
+    allow : iterable of class or str, optional
+        What of your own a pickle may hold besides: classes, or names of
+        modules, of which every class and function is meant. Objects of these
+        classes are made from their attributes, without calling ``__init__``; a
+        class with a method ``__setstate__`` is given its state by it. A class
+        is found by its name, wherever it was when the file was written.
 
     Returns
     -------
@@ -283,13 +323,19 @@ def load(path: str | os.PathLike, format: str | None = None) -> Any:
         )
     if not path.exists():
         raise FileNotFoundError(f"There is no file {str(path)!r}.")
-    opener: Any = gzip.open if path.name.lower().endswith(".gz") else open
+    is_compressed = path.name.lower().endswith(".gz")
+    opener: Any = gzip.open if is_compressed else open
     with opener(path, "rb") as file:
+        # A damaged file makes its reader fail in any way it can.
         try:
-            return READERS[format](file)
+            if is_compressed:
+                return READERS[format](_unpack(file, path.stat().st_size), allow)
+            return READERS[format](file, allow)
+        except ImportError:
+            raise
         except ParameterFileError as error:
             raise type(error)(f"Cannot read {str(path)!r}: {error}") from error
-        except DAMAGE as error:
+        except Exception as error:
             raise ParameterFileError(
                 f"Cannot read {str(path)!r} as {format}: the file is cut short, "
                 f"damaged, or in another format ({error})."
@@ -303,7 +349,13 @@ def _is_array_of_objects(value: Any) -> bool:
 def _parameter_values(content: Any, path: Path) -> Any:
     """Find the parameters in what a file holds: a list, or a mapping by name."""
     if isinstance(content, layers.Layer):
-        return layers.get_all_param_values(content)
+        try:
+            return layers.get_all_param_values(content)
+        except Exception as error:
+            raise ParameterFileError(
+                f"{str(path)!r} holds a network that is not whole: "
+                f"{type(error).__name__}: {error}"
+            ) from error
     if isinstance(content, Mapping):
         for key in PARAMETER_KEYS:
             if isinstance(content.get(key), list | tuple | Mapping):
@@ -368,22 +420,28 @@ def _convert(values: Sequence, params: list, path: Path) -> list[np.ndarray]:
 
 
 def load_into(
-    layer: Any, path: str | os.PathLike, format: str | None = None, **tags: bool
+    path: str | os.PathLike,
+    layer: Any,
+    format: str | None = None,
+    allow: Allow = (),
+    **tags: bool,
 ) -> None:
     """Set the parameters of a network to those stored in a file.
 
     Parameters
     ----------
-    layer : Layer or iterable of Layer
-        The output layer or layers of the network.
     path : str or path-like
         What :func:`load` reads: a list of arrays or shared variables in the
         order of the network's parameters; a dictionary with such a list under
         ``'param values'``, as published models have it; arrays named like the
         parameters; or a whole network. Floats of another precision are
         converted to that of the parameters.
+    layer : Layer or iterable of Layer
+        The output layer or layers of the network.
     format : {'npz', 'safetensors', 'pickle'}, optional
         The format, if the name of the file does not tell it.
+    allow : iterable of class or str, optional
+        As in :func:`load`.
     **tags : bool
         Conditions on the tags of the parameters to set, as in
         :func:`lasagne.layers.get_all_params`.
@@ -405,12 +463,12 @@ def load_into(
     >>> with tempfile.TemporaryDirectory() as folder:
     ...     path = os.path.join(folder, "model.npz")
     ...     lasagne.io.save(path, trained)
-    ...     lasagne.io.load_into(network, path)
+    ...     lasagne.io.load_into(path, network)
     >>> bool((network.W.get_value() == trained.W.get_value()).all())
     True
     """
     path = Path(path)
-    values = _parameter_values(load(path, format), path)
+    values = _parameter_values(load(path, format, allow), path)
     params = layers.get_all_params(layer, **tags)
     if isinstance(values, Mapping):
         values = _match_by_name(values, params, path)

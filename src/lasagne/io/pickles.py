@@ -1,7 +1,8 @@
 """Reading pickles of the Theano years without running what they say.
 
 A pickle is a program: it names functions and classes, and opening it calls
-them. Here that happens in two passes.
+them. Here that happens in two passes, after its instructions have been looked
+through for what no machine should be asked to do (:mod:`lasagne.io._screening`).
 
 The first pass runs the pickle against stand-ins. Each name it mentions is
 looked up in a table; one that is not there ends the reading. The stand-ins
@@ -11,7 +12,8 @@ description of the content and no effect.
 The second pass makes objects from the description: arrays from their type
 code, shape and bytes (NumPy's own way of unpickling trusts the file with the
 layout of memory and is not used), shared variables, and, for whole networks,
-the layers of today with the attributes that the layers of old had.
+the layers of today with the attributes that the layers of old had. Classes of
+the user's take part if the user names them.
 """
 
 import importlib
@@ -20,8 +22,9 @@ import io
 import math
 import pickle
 import re
+import reprlib
 from collections import OrderedDict
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from typing import IO, Any, Literal, NoReturn
 
 import numpy as np
@@ -30,9 +33,15 @@ import pytensor.tensor as pt
 
 from .. import layers
 from ..ops.random import MRG_RandomStreams
+from ._screening import screen
 from .errors import ParameterFileError, UnsafePickleError
 
 __all__ = ["read"]
+
+# What a file holds may be too large, or too deep, to be printed in a message.
+_printer = reprlib.Repr()
+_printer.maxstring, _printer.maxother, _printer.maxlevel = 200, 200, 3
+_short = _printer.repr
 
 
 # The stand-ins
@@ -42,7 +51,9 @@ class _SealedType(type):
     """Forbid a pickle to change the type of its records."""
 
     def __setattr__(cls, name: str, value: Any) -> NoReturn:
-        raise UnsafePickleError(f"the pickle tries to set {name!r} of {cls.__name__!r}")
+        raise UnsafePickleError(
+            f"the pickle tries to set {_short(name)} of {_short(cls.__name__)}"
+        )
 
 
 class _Record(metaclass=_SealedType):
@@ -88,7 +99,7 @@ class _ScalarRecord(_Record):
 
 def _check_array_type(array_type: Any) -> None:
     if getattr(array_type, "path", None) != "numpy.ndarray":
-        raise ParameterFileError(f"an array of unknown type {array_type!r}")
+        raise ParameterFileError(f"an array of unknown type {_short(array_type)}")
 
 
 def _reconstruct(array_type: Any, shape: Any, typecode: Any) -> _ArrayRecord:
@@ -100,7 +111,7 @@ def _reconstruct(array_type: Any, shape: Any, typecode: Any) -> _ArrayRecord:
 def _frombuffer(data: Any, dtype: Any, shape: Any, order: str, *axes: Any) -> Any:
     """Note an array as NumPy 2 pickles it with protocol 5."""
     if axes not in [(), (None,)] or order not in ("C", "F"):
-        raise ParameterFileError(f"an array of unknown memory order {(order, *axes)}")
+        raise ParameterFileError(f"an array of unknown memory order {_short(order)}")
     record = _ArrayRecord()
     record.__setstate__((1, shape, dtype, order == "F", _bytes(data)))
     return record
@@ -114,7 +125,7 @@ def _new_object(cls: Any, base: Any, state: Any) -> Any:
 def _encode(text: str, encoding: str = "latin1") -> bytes:
     """Undo what Python 3 does to write bytes in protocols 0 to 2."""
     if encoding not in ("latin1", "latin-1"):
-        raise ParameterFileError(f"bytes in the unexpected encoding {encoding!r}")
+        raise ParameterFileError(f"bytes in the unexpected encoding {_short(encoding)}")
     return text.encode("latin1")
 
 
@@ -126,9 +137,18 @@ def _bytearray(*args: Any) -> bytearray:
     return bytearray(_bytes(*args))
 
 
-def _first(value: Any, *rest: Any) -> Any:
+def _first(value: Any, *rest: Any) -> _ArrayRecord:
     """Read an array from a GPU as the array on the host that was pickled."""
+    if not isinstance(value, _ArrayRecord):
+        raise ParameterFileError(f"an array on a GPU made of {_short(value)}")
     return value
+
+
+def _slice(*bounds: int | None) -> slice:
+    """Make a slice of numbers; one of other slices could be of any depth."""
+    if not all(each is None or type(each) is int for each in bounds):
+        raise ParameterFileError(f"a slice with the bounds {_short(bounds)}")
+    return slice(*bounds)
 
 
 #: Functions a pickle may call. The paths differ by version of Python and NumPy.
@@ -147,8 +167,8 @@ FUNCTIONS: dict[str, Callable] = {
     "builtins.bytearray": _bytearray,
     "__builtin__.complex": complex,
     "builtins.complex": complex,
-    "__builtin__.slice": slice,
-    "builtins.slice": slice,
+    "__builtin__.slice": _slice,
+    "builtins.slice": _slice,
     "numpy.core.multiarray._reconstruct": _reconstruct,
     "numpy._core.multiarray._reconstruct": _reconstruct,
     "numpy.core.numeric._frombuffer": _frombuffer,
@@ -202,28 +222,63 @@ MODULES = {
 } | {"lasagne.nonlinearities", "lasagne.theano_extensions.conv"}
 
 
+class _Allowed:
+    """What of the user's own a pickle may hold.
+
+    Parameters
+    ----------
+    names : iterable of class or str
+        Classes, and modules whose classes and functions may be looked up.
+    """
+
+    def __init__(self, names: Iterable[type | str] | type | str):
+        names = [names] if isinstance(names, type | str) else list(names)
+        self._modules = tuple(each for each in names if isinstance(each, str))
+        self._classes = {
+            each.__name__: each for each in names if isinstance(each, type)
+        }
+
+    def find(self, path: str) -> Any:
+        """Return the class or function of a path; ``None`` if it is not allowed."""
+        module, _, name = path.rpartition(".")
+        # A script that was run has a class in __main__ that is elsewhere today.
+        if name in self._classes:
+            return self._classes[name]
+        if any(
+            module == each or module.startswith(f"{each}.") for each in self._modules
+        ):
+            found = getattr(importlib.import_module(module), name, None)
+            # Not what the module has imported itself.
+            if getattr(found, "__module__", None) == module:
+                return found
+        return None
+
+
 class _Unpickler(pickle.Unpickler):
     """The first pass: from a pickle to records."""
 
-    def __init__(self, file: IO[bytes]):
+    def __init__(self, file: IO[bytes], allowed: _Allowed):
         # What Python 2 called str holds the bytes of arrays; in latin-1 every
         # byte is the character of its number.
         super().__init__(file, encoding="latin1")
         self._types: dict[str, Any] = {}
+        self._allowed = allowed
 
     def find_class(self, module: str, name: str) -> Any:
         path = f"{module}.{name}"
         if path in FUNCTIONS:
             return _Function(path, FUNCTIONS[path])
-        if path in CLASSES or path in ATTRIBUTES or module in MODULES:
+        known = path in CLASSES or path in ATTRIBUTES or module in MODULES
+        if known or self._allowed.find(path) is not None:
             if path not in self._types:
                 self._types[path] = _SealedType(path, (_Record,), {"path": path})
             return self._types[path]
         raise UnsafePickleError(
-            f"the pickle wants {path!r}, which is none of the classes and functions "
-            f"that stored parameters or layers consist of. Nothing of it was "
-            f"executed. If you trust the file, open it with the pickle module in an "
-            f"environment of its time, and save the parameter values from there."
+            f"the pickle wants {_short(path)}, which is none of the classes and "
+            f"functions that stored parameters or layers consist of. Nothing of it was "
+            f"executed. If it is a class of your own, pass it, or its module, as "
+            f"allow=[...]; or open the file with the pickle module in an environment "
+            f"of its time, if you trust it, and save the parameter values from there."
         )
 
     def persistent_load(self, pid: Any) -> NoReturn:
@@ -246,9 +301,9 @@ def _make_dtype(record: Any) -> np.dtype[Any]:
     if isinstance(code, bytes):
         code = code.decode("ascii")
     if (subdtype, names, fields) != (None, None, None) or not re.fullmatch(
-        r"b1|[iuf][1248]|f16|c8|c16|c32|[SU]\d{1,6}|O8?", code
+        r"b1|[iuf][1248]|f16|c8|c16|c32|[SU][1-9]\d{0,5}|O8?", code
     ):
-        raise ParameterFileError(f"an array of unsupported type {code!r}")
+        raise ParameterFileError(f"an array of unsupported type {_short(code)}")
     if code.startswith("O"):
         return np.dtype(object)
     return np.dtype(code if byte_order == "|" else byte_order + code)
@@ -257,7 +312,8 @@ def _make_dtype(record: Any) -> np.dtype[Any]:
 class _Builder:
     """From records to arrays, variables and layers."""
 
-    def __init__(self) -> None:
+    def __init__(self, allowed: _Allowed) -> None:
+        self._allowed = allowed
         # Records and containers that occur several times, such as the
         # parameters of a layer, must remain one object each. The originals are
         # kept alive along with the results, so that their ids stay theirs.
@@ -272,8 +328,13 @@ class _Builder:
             instance, record = self._unfinished.pop()
             if not isinstance(record.state, dict):
                 raise ParameterFileError(f"a {record.path} without attributes")
-            for name, value in record.state.items():
-                instance.__dict__[str(name)] = self._convert(value)
+            state = {
+                str(name): self._convert(value) for name, value in record.state.items()
+            }
+            if hasattr(type(instance), "__setstate__"):
+                instance.__setstate__(state)
+            else:
+                instance.__dict__.update(state)
         return result
 
     def _convert(self, value: Any) -> Any:
@@ -320,6 +381,9 @@ class _Builder:
 
     def _make_array(self, record: _Record) -> np.ndarray:
         *_, shape, dtype_record, is_fortran, data = record.state
+        # Sizes that are tuples could multiply to anything.
+        if not all(type(size) is int and size >= 0 for size in shape):
+            raise ParameterFileError(f"an array of shape {_short(shape)}")
         dtype = _make_dtype(dtype_record)
         order: Literal["F", "C"] = "F" if is_fortran else "C"
         if dtype.hasobject:
@@ -329,7 +393,8 @@ class _Builder:
         data = _bytes(data)
         if len(data) != math.prod(shape) * dtype.itemsize:
             raise ParameterFileError(
-                f"an array of shape {shape} and type {dtype} with {len(data)} bytes"
+                f"an array of shape {_short(shape)} and type {dtype} with {len(data)} "
+                f"bytes"
             )
         array = np.ndarray(shape, dtype, data, order=order)
         return array.astype(dtype.newbyteorder("="))
@@ -361,36 +426,44 @@ class _Builder:
         """Make a layer or nonlinearity without calling its constructor."""
         cls = self._from_name(record.path)
         if not isinstance(cls, type) or record.args:
-            raise UnsafePickleError(f"the pickle tries to call {record.path!r}")
+            raise UnsafePickleError(f"the pickle tries to call {_short(record.path)}")
         instance: Any = object.__new__(cls)
         self._unfinished.append((instance, record))
         return instance
 
     def _from_name(self, path: str) -> Any:
         """Find the class or function of today for one of old."""
+        known = path in ATTRIBUTES or path.rpartition(".")[0] in MODULES
+        if not known and (allowed := self._allowed.find(path)) is not None:
+            return allowed
         module_name, _, name = ATTRIBUTES.get(path, path).rpartition(".")
         if module_name not in MODULES and path not in ATTRIBUTES:
-            raise ParameterFileError(f"the class {path} in place of a value")
+            raise ParameterFileError(f"the class {_short(path)} in place of a value")
         module = importlib.import_module(module_name)
         found = getattr(module, name, None)
         if found is None:
-            raise ParameterFileError(f"there is no {path} in this version")
+            raise ParameterFileError(f"there is no {_short(path)} in this version")
         is_layer = isinstance(found, type) and issubclass(found, layers.Layer)
         is_own = getattr(found, "__module__", None) == module_name
         is_function = inspect.isfunction(found) and is_own
         is_nonlinearity = module_name == "lasagne.nonlinearities" and is_own
         if not (is_layer or is_function or is_nonlinearity or path in ATTRIBUTES):
-            raise UnsafePickleError(f"the pickle wants {path!r}, which is no layer")
+            raise UnsafePickleError(
+                f"the pickle wants {_short(path)}, which is no layer"
+            )
         return found
 
 
-def read(file: IO[bytes]) -> Any:
+def read(file: IO[bytes], allow: Iterable[type | str] = ()) -> Any:
     """Read a pickle of arrays, shared variables or layers.
 
     Parameters
     ----------
     file : binary file
         Opened for reading, at the start of the pickle.
+    allow : iterable of class or str
+        Classes of your own, or names of modules with classes and functions of
+        your own, that the pickle may hold; see :func:`lasagne.io.load`.
 
     Returns
     -------
@@ -418,11 +491,12 @@ def read(file: IO[bytes]) -> Any:
     """
     # A damaged pickle makes the machine that runs it fail in any way it can.
     try:
-        content = _Unpickler(io.BytesIO(file.read())).load()
-        return _Builder().build(content)
+        data, allowed = file.read(), _Allowed(allow)
+        screen(data)
+        return _Builder(allowed).build(_Unpickler(io.BytesIO(data), allowed).load())
     except ParameterFileError:
         raise
     except Exception as error:
         raise ParameterFileError(
-            f"it is no complete pickle ({type(error).__name__}: {error})"
+            f"it is no complete pickle ({type(error).__name__}: {_short(str(error))})"
         ) from error

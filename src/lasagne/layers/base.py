@@ -13,6 +13,7 @@ from pytensor.graph.basic import Variable
 from pytensor.tensor.variable import TensorVariable
 
 from .. import utils
+from ._table import as_html
 
 __all__ = ["Layer", "MergeLayer"]
 
@@ -204,6 +205,10 @@ class Layer:
         tags = {"trainable": True, "regularizable": True, **tags}
         self.params[param] = {tag for tag, value in tags.items() if value}
         return param
+
+    def _repr_html_(self) -> str:
+        """Describe the network up to this layer as a table, in a notebook."""
+        return as_html(self)
 
 
 class MergeLayer(Layer):

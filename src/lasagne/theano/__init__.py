@@ -60,11 +60,13 @@ from .gof import (
     Type,
     Variable,
     generic,
+    opt,
+    toolbox,
 )
 from .gradient import Lop, Rop, grad, subgraph_grad
 from .printing import debugprint as dprint
 from .printing import pp, pprint
-from .scan_module import clone, foldl, foldr, map, reduce, scan
+from .scan_module import clone, foldl, foldr, map, map_variables, reduce, scan
 from .updates import OrderedUpdates
 
 #: The last release of Theano, whose interface this is.
@@ -75,8 +77,6 @@ _LAZY = frozenset({"d3viz", "sparse", "tests", "typed_list"})
 _missing = _names.explain(
     __name__,
     {
-        "map_variables": "Replace variables with theano.clone(output, replace={...}).",
-        "toolbox": "It is gone since Theano 0.6.",
         "Function": "Use theano.compile.function_module.Function.",
         "link": "That is Aesara's; use pytensor.link.",
         "graph": "That is Aesara's; use theano.gof.graph or pytensor.graph.",

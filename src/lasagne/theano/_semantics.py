@@ -8,6 +8,8 @@ import warnings
 from typing import Any
 
 import numpy as np
+import pytensor.tensor as pt
+from pytensor.compile.executor import Function
 from pytensor.compile.sharedvalue import SharedVariable
 from pytensor.graph.basic import Variable
 from pytensor.scalar.basic import GE, GT, LE, LT
@@ -42,9 +44,19 @@ def _reshape_with_ndim(self: Any, shape: Any, ndim: int | None = None) -> Any:
     return _reshape(self, shape, ndim=ndim)
 
 
+def _trace(self: Any) -> Variable:
+    """Sum the diagonal."""
+    return pt.trace(self)
+
+
 def _get_scalar_constant_value(self: Any) -> np.ndarray:
     """Return the value of a constant expression."""
     return self.get_underlying_scalar_constant()
+
+
+def _get_thunk(self: Any) -> Any:
+    """Return what runs the compiled graph; PyTensor calls it ``vm``."""
+    return self.vm
 
 
 def _get_default_update(self: Any) -> Variable | None:
@@ -68,8 +80,10 @@ def adopt() -> None:
     * ``bool(variable)`` raises in PyTensor; here it is true for everything
       but ``<``, ``<=``, ``>`` and ``>=``.
     * ``x.reshape(shape, 3)`` and ``x.get_scalar_constant_value()`` work.
+    * ``x.trace()`` does not warn.
     * Assigning ``x.default_update`` does not warn, and accepts an update of
       which more is known than of ``x``.
+    * Compiled functions have ``fn``.
     * A missing BLAS library for C code is not worth a warning: it is not what
       computes here.
     """
@@ -77,9 +91,11 @@ def adopt() -> None:
         "__bool__": _is_true,
         "reshape": _reshape_with_ndim,
         "get_scalar_constant_value": _get_scalar_constant_value,
+        "trace": _trace,
     }
     for name, method in methods.items():
         setattr(_tensor_py_operators, name, method)
+    Function.fn = property(_get_thunk)  # type: ignore[attr-defined]
     SharedVariable.default_update = property(  # type: ignore[assignment]
         _get_default_update, _set_default_update
     )

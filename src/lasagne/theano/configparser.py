@@ -104,10 +104,11 @@ class TheanoConfigParser:
 
 
 def _store(name: str, value: Any) -> None:
-    if name == "device" and value != "cpu":
+    if name == "device" and value != _gone_value("device"):
         raise ValueError(
-            f"theano.config.device cannot be {value!r}: Theano code runs on the CPU "
-            f"here, and Theano could not change the device after its import either."
+            f"theano.config.device cannot be changed to {value!r} after the import, as "
+            f"in Theano. Set THEANO_FLAGS=device={value} before Python starts; without "
+            f"such a device the program runs on the CPU."
         )
     if name == "compute_test_value" and value != "off":
         warnings.warn(

@@ -30,6 +30,11 @@ class OpFromGraph(metaclass=StandIn):
     connection_pattern, name, **kwargs
         As in PyTensor.
 
+    Notes
+    -----
+    Assigning a function to the attribute ``grad`` of the Op, which takes the
+    inputs and the gradients of the outputs, replaces the gradient too.
+
     Examples
     --------
     >>> import lasagne.theano as theano, lasagne.theano.tensor as T
@@ -56,7 +61,7 @@ class OpFromGraph(metaclass=StandIn):
         """Make what this class stands for."""
         if grad_overrides not in ("default", None):
             lop_overrides = _without_outputs(grad_overrides)
-        return _OpFromGraph(
+        return _WithGradient(
             inputs,
             outputs,
             inline=inline,
@@ -66,6 +71,21 @@ class OpFromGraph(metaclass=StandIn):
             name=name,
             **kwargs,
         )
+
+
+class _WithGradient(_OpFromGraph):
+    """An Op whose gradient may be assigned to it: ``op.grad = function``.
+
+    Programs that modify backpropagation, for guided gradients through
+    rectifiers above all, have done so since before there were overrides.
+    """
+
+    def pullback(self, inputs: Any, outputs: Any, cotangents: Any) -> Any:
+        """Call the function that was assigned, if there is one."""
+        assigned = vars(self).get("grad")
+        if assigned is not None:
+            return list(assigned(inputs, cotangents))
+        return super().pullback(inputs, outputs, cotangents)
 
 
 def _without_outputs(gradient: Callable) -> Callable:

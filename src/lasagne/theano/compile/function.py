@@ -64,7 +64,8 @@ def function(
     --------
     >>> import lasagne.theano as theano, lasagne.theano.tensor as T
     >>> x = T.dscalar("x")
-    >>> f = theano.function([x], {"half": x / 2, "twice": 2 * x}, mode="FAST_COMPILE")
+    >>> mode = theano.Mode("py", "fast_compile")
+    >>> f = theano.function([x], {"half": x / 2, "twice": 2 * x}, mode)
     >>> {key: float(value) for key, value in f(3).items()}
     {'half': 1.5, 'twice': 6.0}
     """

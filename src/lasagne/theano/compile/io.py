@@ -32,7 +32,8 @@ class In(_In):
     --------
     >>> import lasagne.theano as theano, lasagne.theano.tensor as T
     >>> x, y = T.scalars("x", "y")
-    >>> f = theano.function([x, theano.In(y, value=1)], x + y, mode="FAST_COMPILE")
+    >>> mode = theano.Mode("py", "fast_compile")
+    >>> f = theano.function([x, theano.In(y, value=1)], x + y, mode)
     >>> float(f(2)), float(f(2, 3)), float(f(2, y=3))
     (3.0, 5.0, 5.0)
     """

@@ -1,12 +1,16 @@
 """``theano.compile.mode``: how functions are compiled, by Theano's names.
 
 ==========================  =============================================
-``'FAST_RUN'``, ``'Mode'``  PyTensor's default: Numba, with all rewrites
-``'FAST_COMPILE'``          NumPy, with few rewrites: starts at once
+``'FAST_RUN'``, ``'Mode'``  the default: Numba, with all rewrites
+``'FAST_COMPILE'``          Numba, with few rewrites
 ``'DebugMode'``, ...        PyTensor's mode of the same name
 ==========================  =============================================
 
-A linker that generates C code stands for "the fast one", which is Numba now.
+A linker that generates C code stands for "the fast one", which is Numba now,
+node by node (see :mod:`lasagne.modes`). ``'NUMBA'`` is PyTensor's mode, which
+makes one function of the whole graph.
+``Mode("py", "fast_compile")`` is for graphs that run once: NumPy computes them,
+and nothing is compiled.
 """
 
 from typing import Any
@@ -17,10 +21,12 @@ from pytensor.compile.mode import Mode as _Mode
 from pytensor.compile.mode import get_mode as _get_mode
 from pytensor.compile.mode import optdb
 from pytensor.graph.rewriting.basic import node_rewriter
+from pytensor.link.numba.linker import NumbaLinker
 from pytensor.scalar.basic import Add, Mul
 from pytensor.tensor.elemwise import Elemwise
 
 from ... import flags
+from ...ops.numba.linker import NodeLinker
 from .._names import forward
 
 __getattr__, __dir__ = forward(
@@ -45,7 +51,7 @@ class Mode(_Mode):
     --------
     >>> import lasagne.theano as theano
     >>> theano.Mode("cvm", "fast_run").linker
-    NumbaLinker()
+    NodeLinker()
     """
 
     def __init__(
@@ -54,8 +60,8 @@ class Mode(_Mode):
         optimizer: Any = "default",
         **kwargs: Any,
     ):
-        if linker in flags.C_LINKERS:
-            linker = "auto"
+        if linker in flags.C_LINKERS or linker == "auto":
+            linker = NodeLinker()
         if isinstance(optimizer, str) and optimizer == "default":
             optimizer = flags.late_optimizer or "default"
         super().__init__(linker, optimizer, **kwargs)
@@ -78,7 +84,7 @@ def get_mode(orig_string: Any = None) -> _Mode:
     --------
     >>> import lasagne.theano as theano
     >>> theano.compile.mode.get_mode("FAST_RUN").linker
-    NumbaLinker()
+    NodeLinker()
     """
     name = pytensor.config.mode if orig_string is None else orig_string
     if not isinstance(name, str):
@@ -89,11 +95,21 @@ def get_mode(orig_string: Any = None) -> _Mode:
             "There is no ProfileMode any more; pass profile=True to theano.function "
             "and leave the mode alone."
         )
-    if name == "FAST_RUN":
-        return Mode(pytensor.config.linker, "fast_run")
+    if name == "FAST_RUN" and _names_backend(pytensor.config.mode):
+        return get_mode(None)
+    if name in ("FAST_RUN", "FAST_COMPILE"):
+        return Mode(pytensor.config.linker, name.lower())
     if name == "MODE" and flags.late_optimizer is not None:
         return Mode(pytensor.config.linker)
-    return _get_mode(name)
+    mode = _get_mode(name)
+    if name == "MODE" and isinstance(mode.linker, NumbaLinker):
+        return _Mode(NodeLinker(), mode.provided_optimizer)
+    return mode
+
+
+def _names_backend(default: Any) -> bool:
+    """Whether the configured mode is the fast one of a back end of its own."""
+    return not isinstance(default, str) or default.upper() in ("JAX", "MLX", "PYTORCH")
 
 
 def get_default_mode() -> _Mode:
@@ -101,7 +117,7 @@ def get_default_mode() -> _Mode:
     return get_mode(None)
 
 
-FAST_COMPILE = _get_mode("FAST_COMPILE")
+FAST_COMPILE = Mode("auto", "fast_compile")
 FAST_RUN = Mode("auto", "fast_run")
 
 
@@ -109,10 +125,9 @@ FAST_RUN = Mode("auto", "fast_run")
 def _in_pairs(fgraph: Any, node: Any) -> Any:
     """Turn a sum or product of many terms into sums or products of two.
 
-    NumPy has functions of two arguments only. The Python linker, which is
-    that of FAST_COMPILE, would call Python for every element of the others,
-    and fail for more than 31 terms, which gradients of a variable that is
-    used often have.
+    NumPy has functions of two arguments only. The Python linker would call
+    Python for every element of the others, and fail for more than 31 terms,
+    which gradients of a variable that is used often have.
     """
     if len(node.inputs) <= 2 or not isinstance(node.op.scalar_op, Add | Mul):
         return None
@@ -127,4 +142,4 @@ def _in_pairs(fgraph: Any, node: Any) -> Any:
     return terms if terms[0].type == output.type else None
 
 
-optdb["py_only"].register("in_pairs", _in_pairs, "fast_compile")
+optdb["py_only"].register("in_pairs", _in_pairs, "py_only")

@@ -28,7 +28,7 @@ from pytensor.link.c.type import CDataType, EnumList, EnumType, Generic, generic
 from pytensor.link.vm import VMLinker
 
 from .._names import explain
-from . import fg, graph, op, opt, optdb, toolbox, type, utils
+from . import fg, graph, op, opt, optdb, python25, toolbox, type, utils
 from .graph import Apply, Constant, Variable, clone, io_toposort
 from .op import COp, Op, OpenMPOp
 from .opt import local_optimizer
@@ -40,7 +40,6 @@ PatternSub = OpSub = PatternNodeRewriter
 __getattr__ = explain(
     __name__,
     {
-        "python25": "It held what Python 2.5 lacked; use itertools and functools.",
         "cc": "It moved to pytensor.link.c.basic.",
         "cmodule": "It moved to pytensor.link.c.cmodule.",
         "vm": "It moved to pytensor.link.vm.",

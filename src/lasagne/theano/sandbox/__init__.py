@@ -4,7 +4,7 @@
 # ruff: noqa: F401
 
 from .._names import explain
-from . import cuda, gpuarray, neighbours, rng_mrg
+from . import conv, cuda, gpuarray, linalg, multinomial, neighbours, rng_mrg, softsign
 
 __getattr__ = explain(
     __name__, {"fourier": "Use theano.tensor.fft.", "rng_cuda": "Use rng_mrg."}

@@ -10,7 +10,7 @@ from ..updates import OrderedUpdates
 from . import scan as _scan_module  # the function takes its name below
 from . import scan_utils, scan_views
 from .scan import scan
-from .scan_utils import clone, until
+from .scan_utils import clone, map_variables, until
 from .scan_views import foldl, foldr, map, reduce
 
 __getattr__ = explain(__name__, {})

@@ -12,6 +12,7 @@ from pytensor.scan.basic import get_updates_and_outputs
 from pytensor.scan.utils import until
 from pytensor.tensor.type import TensorType
 
+from ..compile.mode import get_mode
 from ..tensor._broadcasting import with_static_shape
 from ..updates import OrderedUpdates
 
@@ -91,6 +92,9 @@ def scan(
         warnings.filterwarnings(
             "ignore", "Scan return signature will change", DeprecationWarning
         )
+        warnings.filterwarnings(
+            "ignore", "The `mode` argument of `scan`", FutureWarning
+        )
         outputs, updates = pytensor.scan(
             _keeping_types(fn, types) if any(types) else fn,
             sequences=sequences,
@@ -99,7 +103,7 @@ def scan(
             n_steps=n_steps,
             truncate_gradient=truncate_gradient,
             go_backwards=go_backwards,
-            mode=mode,
+            mode=None if mode is None else get_mode(mode),
             name=name,
             profile=profile,
             allow_gc=allow_gc,

@@ -8,14 +8,9 @@ from pytensor.graph.replace import clone_replace
 from pytensor.scan.utils import until as until
 
 from .._names import forward
+from ._replacing import map_variables as map_variables
 
-__getattr__, __dir__ = forward(
-    __name__,
-    "pytensor.scan.utils",
-    reasons={
-        "map_variables": "Replace variables with theano.clone(output, replace={...})."
-    },
-)
+__getattr__, __dir__ = forward(__name__, "pytensor.scan.utils")
 
 
 def clone(

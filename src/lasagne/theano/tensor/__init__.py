@@ -29,6 +29,7 @@ from . import (
     nlinalg,
     nnet,
     opt,
+    opt_uncanonicalize,
     raw_random,
     shared_randomstreams,
     sharedvar,
@@ -82,7 +83,6 @@ __getattr__ = _explain(
     __name__,
     {
         "inplace": "Inplace Ops are chosen by rewrites; use the ordinary function.",
-        "opt_uncanonicalize": "It moved to pytensor.tensor.rewriting.uncanonicalize.",
         "load": "Use numpy.load, and pass the array or make a shared variable.",
         "SpecifyShape": "Use T.specify_shape.",
         "make_constructor": "Use T.TensorType(dtype, broadcastable).",

@@ -1,15 +1,14 @@
 """``theano.tensor.shared_randomstreams``: random streams as in NumPy."""
 
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
-import pytensor
 import pytensor.tensor as pt
-from pytensor.graph.basic import Variable
 from pytensor.tensor.variable import TensorVariable
 
 from ...ops import UpdatingVariable
-from .raw_random import STATE_TYPE, RandomFunction, encode_state
+from . import raw_random
 
 __all__ = ["RandomStreams"]
 
@@ -35,7 +34,7 @@ class RandomStreams:
     >>> import lasagne.theano as theano
     >>> from lasagne.theano.tensor.shared_randomstreams import RandomStreams
     >>> sample = RandomStreams(42).uniform((2,))
-    >>> f = theano.function([], sample, mode="FAST_COMPILE")
+    >>> f = theano.function([], sample, mode=theano.Mode("py"))
     >>> f().round(4), f().round(4)
     (array([0.3766, 0.7882]), array([0.073 , 0.0119]))
     """
@@ -61,40 +60,29 @@ class RandomStreams:
         seedgen = np.random.RandomState(seed)
         for state, _ in self.state_updates:
             rng = np.random.RandomState(int(seedgen.randint(2**30)))
-            state.set_value(encode_state(rng))
+            state.set_value(raw_random.encode_state(rng))
 
-    def _draw(
-        self,
-        method: str,
-        size: Any,
-        ndim: int | None,
-        dtype: str,
-        *parameters: Any,
-        core_ndim: int = 0,
-        params_ndim: int | None = None,
-    ) -> TensorVariable:
+    def gen(self, op: Callable, *args: Any, **kwargs: Any) -> TensorVariable:
         """Make a sample and the state it is drawn from.
 
-        `core_ndim` axes of the sample come from the method itself, behind
-        those of `size`; `params_ndim` is the rank if there is no size.
-        """
-        variables = [pt.as_tensor_variable(each) for each in parameters]
-        if size is None:
-            if params_ndim is None:
-                params_ndim = max(each.ndim for each in variables)
-            shape, rank = pt.constant(np.zeros(0, dtype="int64")), params_ndim
-        else:
-            if not isinstance(size, Variable):
-                size = tuple(size) if np.ndim(size) else (size,)
-                size = pt.stack(size) if size else pt.constant(np.zeros(0, "int64"))
-            shape = size
-            rank = pt.get_vector_length(size) if ndim is None else ndim
+        Parameters
+        ----------
+        op : callable
+            One of the functions of ``theano.tensor.raw_random``.
+        *args, **kwargs
+            What it takes behind the state.
 
+        Returns
+        -------
+        TensorVariable
+            The sample. Its attributes are ``rng``, the shared variable with
+            the state, and ``update``, that variable and its next value.
+        """
         rng = np.random.RandomState(int(self.gen_seedgen.randint(2**30)))
-        state = UpdatingVariable(STATE_TYPE, encode_state(rng), strict=False)
-        draw = RandomFunction(method, rank + core_ndim, dtype, sized=size is not None)
-        sample: Any
-        new_state, sample = draw.make_node(state, shape, *variables).outputs
+        state = UpdatingVariable(
+            raw_random.STATE_TYPE, raw_random.encode_state(rng), strict=False
+        )
+        new_state, sample = op(state, *args, **kwargs)
         state.default_update = new_state
         self.state_updates.append((state, new_state))
         sample.rng, sample.update = state, (state, new_state)
@@ -121,8 +109,7 @@ class RandomStreams:
         dtype : str, optional
             ``floatX`` by default.
         """
-        dtype = dtype or pytensor.config.floatX
-        return self._draw("uniform", size, ndim, dtype, low, high)
+        return self.gen(raw_random.uniform, size, low, high, ndim, dtype)
 
     def normal(
         self,
@@ -133,8 +120,7 @@ class RandomStreams:
         dtype: str | None = None,
     ) -> TensorVariable:
         """Draw from a normal distribution, given its mean and deviation."""
-        dtype = dtype or pytensor.config.floatX
-        return self._draw("normal", size, ndim, dtype, avg, std)
+        return self.gen(raw_random.normal, size, avg, std, ndim, dtype)
 
     def binomial(
         self,
@@ -146,7 +132,7 @@ class RandomStreams:
         prob: Any = None,
     ) -> TensorVariable:
         """Count successes of probability `p` among `n`; `prob` is an older name."""
-        return self._draw("binomial", size, ndim, dtype, n, p if prob is None else prob)
+        return self.gen(raw_random.binomial, size, n, p, ndim, dtype, prob)
 
     def poisson(
         self,
@@ -156,7 +142,7 @@ class RandomStreams:
         dtype: str = "int64",
     ) -> TensorVariable:
         """Draw from a Poisson distribution of mean `lam`."""
-        return self._draw("poisson", size, ndim, dtype, lam)
+        return self.gen(raw_random.poisson, size, lam, ndim, dtype)
 
     def random_integers(
         self,
@@ -167,7 +153,7 @@ class RandomStreams:
         dtype: str = "int64",
     ) -> TensorVariable:
         """Draw integers from `low` to `high`, both included."""
-        return self._draw("random_integers", size, ndim, dtype, low, high)
+        return self.gen(raw_random.random_integers, size, low, high, ndim, dtype)
 
     def choice(
         self,
@@ -179,10 +165,7 @@ class RandomStreams:
         dtype: str = "int64",
     ) -> TensorVariable:
         """Choose among the elements of `a`, or the integers below it."""
-        weights = [] if p is None else [p]
-        return self._draw(
-            "choice", size, ndim, dtype, a, *weights, int(replace), params_ndim=0
-        )
+        return self.gen(raw_random.choice, size, a, replace, p, ndim, dtype)
 
     def permutation(
         self,
@@ -192,8 +175,7 @@ class RandomStreams:
         dtype: str = "int64",
     ) -> TensorVariable:
         """Shuffle the integers below `n`, along a new last axis."""
-        size = () if size is None else size
-        return self._draw("permutation", size, ndim, dtype, n, core_ndim=1)
+        return self.gen(raw_random.permutation, size, n, ndim, dtype)
 
     def multinomial(
         self,
@@ -208,17 +190,7 @@ class RandomStreams:
         The probabilities `pvals` are one vector; the counts stand along a new
         last axis.
         """
-        pvals = pt.as_tensor_variable(pvals)
-        if pvals.ndim != 1:
-            raise NotImplementedError(
-                f"multinomial needs a vector of probabilities, got {pvals.ndim} "
-                f"dimensions; MRG_RandomStreams.multinomial takes a matrix."
-            )
-        size = () if size is None else size
-        # NumPy sums in double precision, and refuses float32 that sum to 1.0000001.
-        pvals = pvals.astype("float64")
-        pvals = pvals / pvals.sum()
-        return self._draw("multinomial", size, ndim, dtype, n, pvals, core_ndim=1)
+        return self.gen(raw_random.multinomial, size, n, pvals, ndim, dtype)
 
     def shuffle_row_elements(self, input: Any) -> TensorVariable:
         """Shuffle the elements of each row."""

@@ -5,6 +5,9 @@
 
 from ..._names import explain as _explain
 from . import (
+    Conv3D,
+    ConvGrad3D,
+    ConvTransp3D,
     abstract_conv,
     blocksparse,
     bn,
@@ -26,11 +29,15 @@ from .abstract_conv import (
     conv3d_grad_wrt_weights,
     separable_conv2d,
 )
+from .blocksparse import sparse_block_dot
 from .bn import (
     batch_normalization,
     batch_normalization_test,
     batch_normalization_train,
 )
+from .Conv3D import conv3D
+from .ConvGrad3D import convGrad3D
+from .ConvTransp3D import convTransp3D
 from .nnet import (
     binary_crossentropy,
     categorical_crossentropy,
@@ -40,7 +47,11 @@ from .nnet import (
     crossentropy_softmax_1hot_with_bias,
     crossentropy_softmax_argmax_1hot_with_bias,
     elu,
+    h_softmax,
     logsoftmax,
+    prepend_0_to_each_row,
+    prepend_1_to_each_row,
+    prepend_scalar_to_each_row,
     relu,
     selu,
     sigmoid_binary_crossentropy,
@@ -50,13 +61,4 @@ from .nnet import (
 )
 from .sigm import hard_sigmoid, sigmoid, softplus, ultra_fast_sigmoid
 
-__getattr__ = _explain(
-    __name__,
-    {
-        "h_softmax": "Build the two softmax levels from T.nnet.softmax.",
-        "prepend_1_to_each_row": "Concatenate a column of ones.",
-        "Conv3D": "Theano 1.0 removed it. Use T.nnet.conv3d.",
-        "ConvTransp3D": "Theano 1.0 removed it. Use T.nnet.conv3d_grad_wrt_inputs.",
-        "ConvGrad3D": "Theano 1.0 removed it. Use T.nnet.conv3d_grad_wrt_weights.",
-    },
-)
+__getattr__ = _explain(__name__, {})

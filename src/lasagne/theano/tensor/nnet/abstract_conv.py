@@ -5,14 +5,15 @@ and build :mod:`lasagne.ops` graphs.
 """
 
 from collections.abc import Sequence
+from fractions import Fraction
 from typing import Any
 
+import pytensor
 import pytensor.tensor as pt
 from pytensor.tensor.variable import TensorVariable
 
 from .... import ops
 from ....theano_extensions.conv import _as_padding, conv2d, conv3d
-from ..._names import explain
 
 __all__ = [
     "AbstractConv2d",
@@ -21,6 +22,8 @@ __all__ = [
     "AbstractConv3d",
     "AbstractConv3d_gradInputs",
     "AbstractConv3d_gradWeights",
+    "bilinear_kernel_1D",
+    "bilinear_kernel_2D",
     "bilinear_upsampling",
     "border_mode_to_pad",
     "causal_conv1d",
@@ -31,19 +34,11 @@ __all__ = [
     "conv3d",
     "conv3d_grad_wrt_inputs",
     "conv3d_grad_wrt_weights",
+    "frac_bilinear_upsampling",
     "get_conv_output_shape",
     "get_conv_shape_1axis",
     "separable_conv2d",
 ]
-
-__getattr__ = explain(
-    __name__,
-    {
-        "bilinear_kernel_2D": "Use bilinear_upsampling.",
-        "bilinear_kernel_1D": "Use bilinear_upsampling.",
-        "frac_bilinear_upsampling": "Use bilinear_upsampling with an integer ratio.",
-    },
-)
 
 
 class _AbstractConv:
@@ -402,15 +397,21 @@ def bilinear_upsampling(
 ) -> TensorVariable:
     """Enlarge images by linear interpolation between pixels.
 
+    Pixel ``i`` moves to ``ratio * i + (ratio - 1) // 2``, so that by an odd
+    ratio it stands in the middle of its copies. What lies outside of the first
+    and last pixels repeats them.
+
     Parameters
     ----------
     input : TensorVariable
         Shape ``(batch, channels, rows, columns)``.
-    ratio : int
-        By how much. Pixel ``i`` moves to ``ratio * i``; the last pixels of
-        rows and columns are repeated.
-    frac_ratio : object
-        Not available.
+    ratio : int, optional
+        By how much to enlarge.
+    frac_ratio : pair of int, or pair of pairs of int, optional
+        In place of `ratio`: a fraction, as numerator and denominator, or one
+        for the rows and one for the columns. Images are enlarged by the
+        numerator; of the result, every so many-th pixel is kept, from the first
+        on.
     batch_size, num_input_channels : int, optional
         Hints, not needed any more.
     use_1D_kernel : bool
@@ -419,6 +420,13 @@ def bilinear_upsampling(
     Returns
     -------
     TensorVariable
+
+    Raises
+    ------
+    ValueError
+        Unless there is either `ratio` or `frac_ratio`.
+    TypeError
+        If `input` has not four dimensions.
 
     Examples
     --------
@@ -429,26 +437,65 @@ def bilinear_upsampling(
              [5. , 5.5, 6. , 6. ],
              [5. , 5.5, 6. , 6. ]]]])
     """
-    if frac_ratio is not None or ratio is None:
-        raise NotImplementedError(
-            f"bilinear_upsampling needs an integer ratio; got ratio={ratio} and "
-            f"frac_ratio={frac_ratio}."
+    if (ratio is None) == (frac_ratio is None):
+        raise ValueError(
+            f"bilinear_upsampling needs either ratio or frac_ratio; got ratio={ratio} "
+            f"and frac_ratio={frac_ratio}."
         )
     x = pt.as_tensor_variable(input)
     if x.ndim != 4:
         raise TypeError(f"bilinear_upsampling needs 4 dimensions, got {x.ndim}.")
-    return _stretch(_stretch(x, 2, ratio), 3, ratio)
+    rows, columns = _fractions((ratio, 1) if frac_ratio is None else frac_ratio)
+    return _stretch(_stretch(x, 2, rows), 3, columns)
 
 
-def _stretch(x: TensorVariable, axis: int, ratio: int) -> TensorVariable:
-    length = x.shape[axis]
-    position = pt.arange(length * ratio)
-    left = position // ratio
-    right = pt.minimum(left + 1, length - 1)
-    weight = ((position % ratio).astype(x.dtype) / ratio).astype(x.dtype)
+def frac_bilinear_upsampling(input: Any, frac_ratio: Any) -> TensorVariable:
+    """Call :func:`bilinear_upsampling` with fractions."""
+    return bilinear_upsampling(input, frac_ratio=frac_ratio)
+
+
+def bilinear_kernel_1D(ratio: int, normalize: bool = True) -> TensorVariable:
+    """Make the weights of linear interpolation: up to a peak, and down again.
+
+    Parameters
+    ----------
+    ratio : int or scalar expression
+        By how much an image is to be enlarged.
+    normalize : bool
+        Whether the peak is 1, rather than `ratio`.
+
+    Returns
+    -------
+    TensorVariable
+        ``2 * ratio - 1`` weights.
+    """
+    rising = pt.arange(1, ratio + 1, dtype=pytensor.config.floatX)
+    kernel = pt.concatenate([rising, rising[-2::-1]])
+    return kernel / pt.cast(ratio, kernel.dtype) if normalize else kernel
+
+
+def bilinear_kernel_2D(ratio: int, normalize: bool = True) -> TensorVariable:
+    """Make the weights of interpolation in two directions, as a matrix."""
+    kernel = bilinear_kernel_1D(ratio, normalize)
+    return pt.outer(kernel, kernel)
+
+
+def _fractions(ratio: Any) -> list[Fraction]:
+    """Read one fraction for both directions, or one for each."""
+    pairs = ratio if isinstance(ratio[0], Sequence) else (ratio, ratio)
+    return [Fraction(*pair) for pair in pairs]
+
+
+def _stretch(x: TensorVariable, axis: int, ratio: Fraction) -> TensorVariable:
+    finer, step = ratio.numerator, ratio.denominator
+    last = x.shape[axis] - 1
+    position = pt.arange(0, x.shape[axis] * finer, step) - (finer - 1) // 2
+    left = position // finer
+    weight = ((position - left * finer).astype(x.dtype) / finer).astype(x.dtype)
     weight = weight.reshape([-1 if i == axis else 1 for i in range(x.ndim)])
     before = (slice(None),) * axis
-    return x[(*before, left)] * (1 - weight) + x[(*before, right)] * weight
+    pixels = [x[(*before, pt.clip(each, 0, last))] for each in (left, left + 1)]
+    return pixels[0] * (1 - weight) + pixels[1] * weight
 
 
 def get_conv_shape_1axis(

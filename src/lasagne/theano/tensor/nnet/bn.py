@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from typing import Any
 
+import numpy as np
 import pytensor.tensor as pt
 from pytensor.tensor.variable import TensorVariable
 
@@ -40,21 +41,33 @@ def _axes(inputs: Any, axes: Any) -> tuple[int, ...]:
     return axes
 
 
-def _spread(
-    inputs: Any, axes: Sequence[int], params: Sequence[Any]
-) -> tuple[list[Any], list[int] | None]:
-    """Give parameters the rank of the inputs, with size 1 along the axes.
+class _Form:
+    """The form of a parameter: the rank of the inputs, or without the axes."""
 
-    Returns them with the axes that they had, if there were fewer.
-    """
-    kept = [axis for axis in range(inputs.ndim) if axis not in axes]
-    params = [None if p is None else pt.as_tensor_variable(p) for p in params]
-    if all(p is None or p.ndim == inputs.ndim for p in params):
-        return [
-            None if p is None else pt.specify_broadcastable(p, *axes) for p in params
-        ], None
-    pattern = [kept.index(i) if i in kept else "x" for i in range(inputs.ndim)]
-    return [None if p is None else p.dimshuffle(pattern) for p in params], kept
+    def __init__(self, inputs: TensorVariable, axes: Sequence[int]):
+        self._ndim, self._axes = inputs.ndim, axes
+        self._kept = [axis for axis in range(inputs.ndim) if axis not in axes]
+
+    def spread(self, name: str, param: Any) -> TensorVariable:
+        """Give a parameter the rank of the inputs, with size 1 along the axes."""
+        param = pt.as_tensor_variable(param)
+        if param.ndim == self._ndim:
+            return pt.specify_broadcastable(param, *self._axes)
+        if param.ndim == len(self._kept):
+            kept = self._kept
+            pattern = [kept.index(i) if i in kept else "x" for i in range(self._ndim)]
+            return param.dimshuffle(pattern)
+        raise ValueError(
+            f"{name} has {param.ndim} dimensions. It must have the {self._ndim} of the "
+            f"inputs, with size 1 along the axes {tuple(self._axes)}, or go without "
+            f"these axes."
+        )
+
+    def like(self, param: Any, statistic: TensorVariable) -> TensorVariable:
+        """Give a statistic, which has the rank of the inputs, a parameter's form."""
+        if pt.as_tensor_variable(param).ndim == self._ndim:
+            return statistic
+        return statistic.dimshuffle(self._kept)
 
 
 def batch_normalization_train(
@@ -84,35 +97,44 @@ def batch_normalization_train(
     running_average_factor : float
         Weight of this batch in the new running averages.
     running_mean, running_var : TensorVariable, optional
-        The old ones, in the form of `gamma`.
+        The old ones, in the form of `gamma` or in the other.
 
     Returns
     -------
     list of TensorVariable
         The normalized batch, its mean, the inverse of its standard deviation;
-        then the new averages, of those that were given. The statistics have
-        the form of `gamma`.
+        then the new averages, of those that were given. Mean and deviation
+        have the form of `gamma`, each average has its own.
+
+    Raises
+    ------
+    ValueError
+        If a parameter has neither of the two forms.
     """
     inputs = pt.as_tensor_variable(inputs)
     axes = _axes(inputs, axes)
-    (gamma, beta, running_mean, running_var), kept = _spread(
-        inputs, axes, [gamma, beta, running_mean, running_var]
-    )
+    form = _Form(inputs, axes)
+    # A Python number that float32 cannot represent would change the dtype.
+    epsilon, factor = np.array([epsilon, running_average_factor], inputs.dtype)
+
     mean = inputs.mean(axes, keepdims=True)
     var = inputs.var(axes, keepdims=True)
     invstd = 1.0 / pt.sqrt(var + epsilon)
-    results = [(inputs - mean) * (gamma * invstd) + beta, mean, invstd]
+    scale = form.spread("gamma", gamma) * invstd
+    results = [
+        (inputs - mean) * scale + form.spread("beta", beta),
+        form.like(gamma, mean),
+        form.like(gamma, invstd),
+    ]
     if running_mean is not None:
-        old = running_mean * (1.0 - running_average_factor)
-        results.append(old + mean * running_average_factor)
+        old = form.spread("running_mean", running_mean)
+        results.append(form.like(running_mean, old * (1 - factor) + mean * factor))
     if running_var is not None:
         # The running average estimates the variance without the batch's bias.
         count = pt.prod([inputs.shape[axis] for axis in axes], dtype="int64")
         unbiased = (count / (count - 1)).astype(var.dtype) * var
-        old = running_var * (1.0 - running_average_factor)
-        results.append(old + unbiased * running_average_factor)
-    if kept is not None:
-        results[1:] = [result.dimshuffle(kept) for result in results[1:]]
+        old = form.spread("running_var", running_var)
+        results.append(form.like(running_var, old * (1 - factor) + unbiased * factor))
     return results
 
 
@@ -132,13 +154,14 @@ def batch_normalization_test(
     inputs, gamma, beta, axes, epsilon
         As in :func:`batch_normalization_train`.
     mean, var : TensorVariable
-        In the form of `gamma`.
+        In the form of `gamma` or in the other.
 
     Returns
     -------
     TensorVariable
     """
     inputs = pt.as_tensor_variable(inputs)
-    axes = _axes(inputs, axes)
-    (gamma, beta, mean, var), _ = _spread(inputs, axes, [gamma, beta, mean, var])
-    return (inputs - mean) * (gamma / pt.sqrt(var + epsilon)) + beta
+    form = _Form(inputs, _axes(inputs, axes))
+    std = pt.sqrt(form.spread("var", var) + np.array(epsilon, inputs.dtype))
+    scale = form.spread("gamma", gamma) / std
+    return (inputs - form.spread("mean", mean)) * scale + form.spread("beta", beta)

@@ -25,8 +25,11 @@ def conv3d(
         Shape ``(batch, time, channels, rows, columns)``.
     filters : TensorVariable
         Shape ``(filters, time, channels, rows, columns)``.
-    signals_shape, filters_shape : tuple, optional
-        Hints, not needed any more.
+    signals_shape : tuple, optional
+        A hint, not needed any more.
+    filters_shape : tuple, optional
+        Shape of the filters; needed for border modes per axis, unless it is
+        known from `filters`.
     border_mode : {'valid', 'full', 'half'} or tuple of three of them
         For all axes, or for time, rows and columns.
 
@@ -39,15 +42,21 @@ def conv3d(
     volumes = signals.dimshuffle(0, 2, 1, 3, 4)
     kernels = filters.dimshuffle(0, 2, 1, 3, 4)
     if isinstance(border_mode, tuple | list):
-        border_mode = _same_mode(border_mode)
+        lengths = kernels.type.shape[2:]
+        if filters_shape is not None:
+            lengths = tuple(filters_shape[axis] for axis in (1, 3, 4))
+        border_mode = tuple(map(_padding, border_mode, lengths))
     output = _conv3d(volumes, kernels, border_mode=border_mode)
     return output.dimshuffle(0, 2, 1, 3, 4)
 
 
-def _same_mode(border_mode: Any) -> str:
-    if len(set(border_mode)) != 1:
-        raise NotImplementedError(
-            f"conv3d with a different border mode per axis, {tuple(border_mode)}, is "
-            f"not available. Pad the signals and use 'valid'."
+def _padding(border_mode: str, length: int | None) -> int:
+    """Turn the border mode of one axis into the zeros on each side."""
+    if border_mode == "valid":
+        return 0
+    if length is None:
+        raise ValueError(
+            f"conv3d needs to know the size of the filters for a border mode of its "
+            f"own per axis, such as {border_mode!r}. Pass filters_shape."
         )
-    return border_mode[0]
+    return length // 2 if border_mode == "half" else length - 1

@@ -4,6 +4,7 @@ from typing import Any
 
 import pytensor.tensor as pt
 from pytensor.tensor.special import log_softmax
+from pytensor.tensor.special import softmax as pt_softmax
 from pytensor.tensor.variable import TensorVariable
 
 from .... import nonlinearities, objectives
@@ -18,8 +19,12 @@ __all__ = [
     "crossentropy_softmax_1hot_with_bias",
     "crossentropy_softmax_argmax_1hot_with_bias",
     "elu",
+    "h_softmax",
     "hard_sigmoid",
     "logsoftmax",
+    "prepend_0_to_each_row",
+    "prepend_1_to_each_row",
+    "prepend_scalar_to_each_row",
     "relu",
     "selu",
     "sigmoid",
@@ -55,6 +60,74 @@ def logsoftmax(c: Any) -> TensorVariable:
 def softmax_with_bias(x: Any, b: Any) -> TensorVariable:
     """Compute the softmax of each row of ``x + b``."""
     return softmax(pt.as_tensor_variable(x) + b)
+
+
+def h_softmax(
+    x: Any,
+    batch_size: Any,
+    n_outputs: Any,
+    n_classes: Any,
+    n_outputs_per_class: Any,
+    W1: Any,
+    b1: Any,
+    W2: Any,
+    b2: Any,
+    target: Any = None,
+) -> TensorVariable:
+    """Compute a softmax in two steps: of classes, and of outputs within each.
+
+    Parameters
+    ----------
+    x : TensorVariable
+        Shape ``(batch_size, features)``.
+    batch_size : int or scalar expression
+        Size of the batch; a hint, not needed any more.
+    n_outputs : int or scalar expression
+        Number of outputs.
+    n_classes, n_outputs_per_class : int or scalar expression
+        How they are divided; their product may be larger.
+    W1, b1 : TensorVariable
+        For the classes, shapes ``(features, n_classes)`` and ``(n_classes,)``.
+    W2, b2 : TensorVariable
+        For the outputs of each class, shapes ``(n_classes, features,
+        n_outputs_per_class)`` and ``(n_classes, n_outputs_per_class)``.
+    target : TensorVariable, optional
+        The outputs whose probabilities are wanted: one for each example.
+
+    Returns
+    -------
+    TensorVariable
+        The probabilities of all outputs, shape ``(batch_size, n_outputs)``, or
+        of the targets, shape ``(batch_size,)``, which takes much less time.
+    """
+    x, W2, b2 = map(pt.as_tensor_variable, (x, W2, b2))
+    of_classes = softmax(pt.dot(x, W1) + b1)
+    if target is None:
+        within = pt_softmax(pt.tensordot(x, W2, [[1], [1]]) + b2, axis=-1)
+        joint = of_classes[:, :, None] * within
+        return joint.flatten(2)[:, :n_outputs]
+    target = pt.as_tensor_variable(target).flatten()
+    rows, its_class = pt.arange(target.shape[0]), target // n_outputs_per_class
+    activation = pt.matmul(x[:, None, :], W2[its_class])[:, 0] + b2[its_class]
+    within = softmax(activation)[rows, target % n_outputs_per_class]
+    return of_classes[rows, its_class] * within
+
+
+def prepend_scalar_to_each_row(val: Any, matrix: Any) -> TensorVariable:
+    """Put a column of one value in front of a matrix."""
+    matrix = pt.as_tensor_variable(matrix)
+    column = pt.alloc(pt.cast(val, matrix.dtype), matrix.shape[0], 1)
+    return pt.concatenate([column, matrix], axis=1)
+
+
+def prepend_0_to_each_row(matrix: Any) -> TensorVariable:
+    """Put a column of zeros in front of a matrix."""
+    return prepend_scalar_to_each_row(0, matrix)
+
+
+def prepend_1_to_each_row(matrix: Any) -> TensorVariable:
+    """Put a column of ones in front of a matrix."""
+    return prepend_scalar_to_each_row(1, matrix)
 
 
 def relu(x: Any, alpha: Any = 0) -> TensorVariable:
