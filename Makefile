@@ -17,7 +17,7 @@ PIP := $(BIN)/python -m pip --disable-pip-version-check --quiet --quiet
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
 .PHONY: help demo test lint check-code check-format check-types suite
-.PHONY: test-backends docs package bench clean
+.PHONY: test-backends check-bounds docs package bench clean
 
 help:
 	@echo 'make demo           train a small convolutional network on handwritten digits'
@@ -25,6 +25,7 @@ help:
 	@echo 'make lint           the first half of that: ruff and mypy'
 	@echo 'make suite          the second half: pytest'
 	@echo 'make test-backends  the suite, with PyTorch from wherever pip finds it'
+	@echo 'make check-bounds   the kernels, with every index checked'
 	@echo 'make docs           the documentation, in docs/_build/html'
 	@echo 'make package        wheel and sdist in dist/, tried in an empty environment'
 	@echo 'make bench          time the convolution against what else is installed'
@@ -52,6 +53,9 @@ suite: $(VENV)/tried-torch
 test-backends: $(VENV)/tried-torch
 	$(PIP) install --editable '.[test,torch]' $(REQUIREMENTS)
 	$(BIN)/pytest -n $(JOBS)
+
+check-bounds: $(VENV)/installed-test
+	.ci/check-bounds $(BIN)/python
 
 docs: $(VENV)/installed-docs
 	$(BIN)/sphinx-build -W --keep-going -b html docs docs/_build/html

@@ -22,9 +22,12 @@ API_PAGES = sorted(ROOT.glob("docs/api/**/*.rst"))
 #: Modules that the original did not have.
 NEW_MODULES = [
     "lasagne",
+    "lasagne.explanations",
     "lasagne.io",
+    "lasagne.modes",
     "lasagne.ops",
     "lasagne.ops.random",
+    "lasagne.porting",
     "lasagne.testing",
 ]
 

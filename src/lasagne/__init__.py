@@ -14,6 +14,7 @@ flags.apply()
 from . import (  # noqa: E402
     init,
     layers,
+    modes,
     nonlinearities,
     objectives,
     random,
@@ -26,20 +27,24 @@ from ._aliasing import (  # noqa: E402
     install_as_theano,
     load_ipython_extension,
 )
+from .explanations import explain, strict  # noqa: E402
 
 #: The version of Lasagne whose interface this is; old scripts probe it. The
 #: release of this distribution is ``importlib.metadata.version("lasagne")``.
 __version__ = "0.2.dev1"
 
 __all__ = [
+    "explain",
     "init",
     "install_as_theano",
     "layers",
     "load_ipython_extension",
+    "modes",
     "nonlinearities",
     "objectives",
     "random",
     "regularization",
+    "strict",
     "theano_extensions",
     "updates",
     "utils",

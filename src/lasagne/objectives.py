@@ -23,6 +23,7 @@ from pytensor.tensor.type import integer_dtypes
 from pytensor.tensor.variable import TensorVariable
 
 from .nonlinearities import rectify
+from .ops import softmax_crossentropy
 
 __all__ = [
     "aggregate",
@@ -120,6 +121,13 @@ def log(p: TensorVariable, complement: bool = False) -> TensorVariable:
     if log_p is not None:
         return log_p
     return pt.log(1 - p) if complement else pt.log(p)
+
+
+def _softmax_input(p: TensorVariable) -> Any:
+    """Return what a variable is the softmax of, along the last axis, or ``None``."""
+    if p.owner is None or not isinstance(p.owner.op, Softmax):
+        return None
+    return p.owner.inputs[0] if p.owner.op.axis == (p.ndim - 1,) else None
 
 
 def _is_label(labels: TensorVariable, p: TensorVariable) -> TensorVariable:
@@ -230,7 +238,10 @@ def categorical_crossentropy(predictions: Any, targets: Any) -> TensorVariable:
     """
     p, t = pt.as_tensor_variable(predictions), pt.as_tensor_variable(targets)
     _check_rank(p, t)
+    x = _softmax_input(p)
     if t.ndim == p.ndim:
+        if x is not None and t.type.broadcastable == x.type.broadcastable:
+            return softmax_crossentropy(x, t)
         return -(t * log(p)).sum(axis=-1)
 
     if p.ndim != 2 or not t.dtype.startswith("int"):
@@ -239,6 +250,8 @@ def categorical_crossentropy(predictions: Any, targets: Any) -> TensorVariable:
             f"predictions; got a {t.type} for a {p.type}. Cast the targets to 'int32', "
             f"flatten both, or pass one-hot targets."
         )
+    if x is not None:
+        return softmax_crossentropy(x, t)
     is_label = _is_label(t, p)
     log_p = _log_of_activation(p)
     if log_p is not None:

@@ -11,8 +11,11 @@ spatial axes, the missing ones in front and of size one (see
 * ``stride``, ``dilation`` and ``before`` (zeros in front of each axis) are
   tuples of three ints. How many zeros follow each axis is implied by the
   output size.
-* Filters are correlated, never flipped; who wants a true convolution reverses
-  them first.
+* Filters are correlated, or convolved if ``flip`` is true: ``t`` then counts
+  them from the other end.
+* ``forward`` adds ``bias``, one number per filter, to each sum, and writes
+  ``below`` where that is less than ``threshold``. Zeros, minus infinity and
+  anything leave the sums as they are.
 * The caller allocates the result, which is overwritten without being read.
   Nothing outside the arrays is touched, and empty axes give empty or zero
   results.
@@ -38,9 +41,18 @@ constant offset along one contiguous axis. Split tap and position by the stride
 Keep every ``s``-th element of the padded axis, starting at ``r``, as *phase*
 ``r``: position ``o`` reads element ``o + q`` of that phase, so stride and
 dilation are gone. Store each phase with ``extent = outputs + largest q``
-elements per axis, one row after the other, one image after the other; then
-position ``o`` under any tap is found at ``flat(o) + offset(tap)``. Positions
-that wrap around a row are computed like the others and never written out.
+elements per axis as flat rows; then position ``o`` under any tap is found at
+``flat(o) + offset(tap)``. There are two orders of the axes (of an image, 1-D
+and 3-D are alike):
+
+* ``(row, image, column)``: neighbours in a vector are neighbours on a row. What
+  wraps around the end of a row is computed like the rest and never written. The
+  zeros that end a row are also those that begin the next one.
+* ``(row, column, image)``: a vector holds as many images as it has lanes.
+  Nothing wraps around, and taps that meet only padding at a column are left
+  out; but packing and writing transpose. This wins for small images.
+
+Taps that meet only padding at a row are left out in both.
 
 **Register tiles.** :data:`~lasagne.kernels.simd.row_tile` sums over channels
 and taps for some filters and some vectors of neighbouring positions without
@@ -53,23 +65,47 @@ that reach it, written back with step ``s``. For the filters, ``y`` is stored
 on the grid of ``x`` with zeros where the grid wraps around, which makes each
 weight one dot product of flat rows.
 
-**Threads.** Work is divided into pieces whose sums do not depend on how many
-threads there are, so neither do the results.
+**Threads.** One piece of work is some images and a box of the grid, packed
+into a buffer that fits the second cache. Each thread packs and computes its own
+pieces, so that threads meet once in each call, not once for each pack: a thread
+that is late (there may be more programs than processors) then costs once. Sums
+do not depend on how many threads there are, so neither do results.
 """
+
+from collections import namedtuple
 
 import numpy as np
 from numba import njit, prange
 
+from .conv_blocks import (
+    PIECE,
+    Source,
+    add,
+    block_at,
+    ceil_divide,
+    count_boxes,
+    divide,
+    flat,
+    floor_divide,
+    is_inside,
+    largest_pitch,
+    multiply,
+    pack,
+    subtract,
+    unravel,
+    volume,
+)
 from .geometry import span
 from .simd import (
     DOT_TILE,
     ROW_TILES,
     VECTOR_BYTES,
-    clear,
-    copy,
     dot_tile,
+    move,
     row_tile,
+    transpose,
 )
+from .threads import num_threads
 
 __all__ = ["filter_gradient", "forward", "input_gradient"]
 
@@ -81,42 +117,47 @@ _JIT = {"cache": True, "nogil": True}
 _WIDEST = max(ROW_TILES)
 _ROWS, _COLUMNS = DOT_TILE
 
-#: Vectors of positions per tile, by number of filters.
-_TILE_VECTORS = tuple(ROW_TILES.get(width, 0) for width in range(_WIDEST + 1))
+#: Numbers of vectors of positions per tile, the largest first, by filters.
+_TILE_VECTORS = np.array(
+    [ROW_TILES.get(width, (0, 0, 0)) for width in range(_WIDEST + 1)]
+)
 
-#: Vectors of positions that are one piece of work: a whole number of any tile.
-_SPAN_VECTORS = int(np.lcm.reduce(list(ROW_TILES.values())))
+#: Bytes that are packed at a time: what fits the second cache beside the rest.
+_PACKED_BYTES = 1 << 19
 
-#: Positions, and elements in all channels, that are packed at a time.
-_PACKED_POSITIONS = 8192
-_PACKED_ELEMENTS = 1 << 20
+#: Positions of a pack, at least, where there are that many.
+_PACKED_POSITIONS = 1024
+
+#: The same for a filter gradient, which adds up all sums after each pack.
+_DOTTED_POSITIONS = 8192
+_DOTTED_BYTES = 1 << 22
 
 #: Positions of a dot product: what two tiles of rows leave in the first cache.
 _DOT_LENGTH = 2048
 
-#: Pieces of work of a filter gradient.
-_SHARES = 32
+#: Sums of a filter gradient that are kept apart, and elements of all of them.
+_SHARES = 8
+_SHARED_ELEMENTS = 1 << 20
 
-_CACHE_LINE = 64
+#: Weights that are packed without starting threads.
+_FEW_WEIGHTS = 1 << 14
 
 _ONES = (1, 1, 1)
 _NONE = (0, 0, 0)
 
 
+#: What it writes, and what is done to a sum before it is written.
+Target = namedtuple("Target", "values shape channels step bias threshold below")
+
+#: Sets of taps, each a product of lines (two axes) and columns (the last axis).
+#: For each line its phases and its ``q``, ``(phase_d, phase_h, q_d, q_h)``, for
+#: each column ``(phase_w, q_w)``; for each set its first line, column and tap,
+#: and where position zero of the grid lies on the target; and the weights.
+Taps = namedtuple("Taps", "lines columns first shift weights")
+
+
 # ---------------------------------------------------------------------------
-# Geometry
-
-
-@njit(**_JIT)
-def _unravel(index, sizes):
-    """Split a flat index into three."""
-    index, w = index // sizes[2], index % sizes[2]
-    return index // sizes[1], index % sizes[1], w
-
-
-@njit(**_JIT)
-def _volume(sizes):
-    return sizes[0] * sizes[1] * sizes[2]
+# Taps and weights
 
 
 @njit(**_JIT)
@@ -147,119 +188,6 @@ def _phases(filter_sizes, stride, dilation):
 
 
 @njit(**_JIT)
-def _add(a, b):
-    return a[0] + b[0], a[1] + b[1], a[2] + b[2]
-
-
-@njit(**_JIT)
-def _subtract(a, b):
-    return a[0] - b[0], a[1] - b[1], a[2] - b[2]
-
-
-@njit(**_JIT)
-def _multiply(a, b):
-    return a[0] * b[0], a[1] * b[1], a[2] * b[2]
-
-
-@njit(**_JIT)
-def _floor_divide(a, b):
-    return a[0] // b[0], a[1] // b[1], a[2] // b[2]
-
-
-@njit(**_JIT)
-def _modulo(a, b):
-    return a[0] % b[0], a[1] % b[1], a[2] % b[2]
-
-
-@njit(**_JIT)
-def _flat(index, sizes):
-    """Join three indices into a flat one."""
-    return (index[0] * sizes[1] + index[1]) * sizes[2] + index[2]
-
-
-@njit(**_JIT)
-def _positions(images, size, extent):
-    """Count the flat positions up to the last one that is written out."""
-    last = _flat(_subtract(size, _ONES), extent)
-    return (images - 1) * _volume(extent) + last + 1
-
-
-# ---------------------------------------------------------------------------
-# Packing
-
-
-@njit(**_JIT)
-def _images_at_once(images, extent, rows):
-    """Choose how many images are packed together: enough to fill the tiles."""
-    plane = _volume(extent)
-    return max(
-        1, min(images, _PACKED_POSITIONS // plane, _PACKED_ELEMENTS // (plane * rows))
-    )
-
-
-@njit(**_JIT)
-def _pitch(length, itemsize):
-    """Return the length of a packed row: cache lines, an odd number of them.
-
-    So that rows do not all fall into the same set of a cache.
-    """
-    line = _CACHE_LINE // itemsize
-    return ((length + line - 1) // line | 1) * line
-
-
-@njit(parallel=True, **_JIT)
-def _pack(
-    source,
-    shape,
-    image,
-    images,
-    channel,
-    channels,
-    packed,
-    pitch,
-    extent,
-    phases,
-    step,
-    before,
-):
-    """Store some images and channels as flat rows, one per channel and phase.
-
-    Row ``(c, phase)`` holds, image after image, element ``e`` of the grid at
-    position ``e * step + phase - before`` of the source, zero outside of it;
-    and zeros up to the pitch.
-    """
-    per_channel = _volume(phases)
-    for row in prange(channels * per_channel):
-        c, phase = row // per_channel, row % per_channel
-        shift = _subtract(_unravel(phase, phases), before)
-        start, stop = span(extent[2], shape[4], step[2], shift[2])
-        at = row * pitch
-        for n in range(image, image + images):
-            base = (n * shape[1] + channel + c) * shape[2]
-            for d in range(extent[0]):
-                sd = d * step[0] + shift[0]
-                for h in range(extent[1]):
-                    sh = h * step[1] + shift[1]
-                    if sd < 0 or sd >= shape[2] or sh < 0 or sh >= shape[3]:
-                        clear(packed, at, extent[2])
-                    else:
-                        values = ((base + sd) * shape[3] + sh) * shape[4] + shift[2]
-                        clear(packed, at, start)
-                        if step[2] == 1:
-                            count = stop - start
-                            copy(source, values + start, packed, at + start, count)
-                        else:
-                            # Unsigned, or each index is checked for being
-                            # counted from the end.
-                            for w in range(start, stop):
-                                value = source[np.uint64(values + w * step[2])]
-                                packed[np.uint64(at + w)] = value
-                        clear(packed, at + stop, extent[2] - stop)
-                    at += extent[2]
-        clear(packed, at, (row + 1) * pitch - at)
-
-
-@njit(**_JIT)
 def _block_width(filters):
     """Choose the narrowest tile that holds so many filters."""
     width = _WIDEST
@@ -269,273 +197,532 @@ def _block_width(filters):
 
 
 @njit(**_JIT)
-def _pack_weights(w, taps):
-    """Store weights in the order in which the tiles read them.
+def _pack_weight_block(w, backwards, order, first, piece, groups, packed):
+    """Pack one block of targets for one set of taps of one group."""
+    filters, channels = w.shape[0] // groups, w.shape[1]
+    targets, sources = (channels, filters) if backwards else (filters, channels)
+    blocks = ceil_divide(targets, _WIDEST)
+    group, rest = divmod(piece, blocks * (len(first) - 1))
+    chosen, block = divmod(rest, blocks)
+    begin, end = first[chosen, 2], first[chosen + 1, 2]
+    taps = end - begin
 
-    ``w`` has the axes ``(targets, sources, all taps)``. Block after block of
-    :data:`_WIDEST` targets comes source by source, tap by tap, with the
-    targets of a block side by side.
-    """
-    targets, sources = w.shape[0], w.shape[1]
-    blocks = (targets + _WIDEST - 1) // _WIDEST
-    packed = np.zeros(blocks * _WIDEST * sources * len(taps), w.dtype)
-    for first in range(0, targets, _WIDEST):
-        filters = min(_WIDEST, targets - first)
-        width = _block_width(filters)
-        at = first * sources * len(taps)
-        for source in range(sources):
-            for tap in taps:
-                for target in range(filters):
-                    packed[at + target] = w[first + target, source, tap]
-                at += width
-    return packed
+    target = block * _WIDEST
+    count = min(_WIDEST, targets - target)
+    width = _block_width(count)
+    at = (group * len(order) + begin) * blocks + block * taps
+    at *= _WIDEST * sources
+    for source in range(sources):
+        for t in range(begin, end):
+            tap = order[t]
+            for j in range(count):
+                if backwards:
+                    value = w[group * filters + source, target + j, tap]
+                else:
+                    value = w[group * filters + target + j, source, tap]
+                packed[at + j] = value
+            packed[at + count : at + width] = 0
+            at += width
+
+
+@njit(parallel=True, **_JIT)
+def _pack_many_weights(w, backwards, order, first, pieces, groups, packed):
+    for index in prange(pieces):
+        piece = np.int64(index)  # it is unsigned, and would make floats of others
+        _pack_weight_block(w, backwards, order, first, piece, groups, packed)
 
 
 @njit(**_JIT)
-def _tap_offsets(filter_sizes, stride, dilation, extent, phases, pitch):
-    """Return the offset of each tap from the position it belongs to."""
-    offsets = np.empty(_volume(filter_sizes), np.int64)
-    for tap in range(len(offsets)):
-        t = _multiply(_unravel(tap, filter_sizes), dilation)
-        phase = _flat(_modulo(t, stride), phases)
-        offsets[tap] = phase * pitch + _flat(_floor_divide(t, stride), extent)
-    return offsets
+def _pack_weights(w, backwards, order, first, groups):
+    """Store weights in the order in which the tiles read them.
+
+    ``w`` has the axes ``(filters, channels, taps)``; channels are the targets if
+    it is gone through backwards, and filters otherwise. For each group and each
+    set of taps, one block of :data:`_WIDEST` targets after the other comes
+    source by source, tap by tap, with the targets of a block side by side.
+    """
+    targets = w.shape[1] if backwards else w.shape[0] // groups
+    sources = w.shape[0] // groups if backwards else w.shape[1]
+    blocks = ceil_divide(targets, _WIDEST)
+    packed = np.empty(groups * len(order) * blocks * _WIDEST * sources, w.dtype)
+    pieces = groups * (len(first) - 1) * blocks
+    if w.size < _FEW_WEIGHTS:
+        for piece in range(pieces):
+            _pack_weight_block(w, backwards, order, first, piece, groups, packed)
+    else:
+        _pack_many_weights(w, backwards, order, first, pieces, groups, packed)
+    return packed
 
 
 # ---------------------------------------------------------------------------
 # Correlation of flat rows: forward and input gradient
 
 
-def _choose_row_tile(widths):
-    """Build the function that runs the tile for a number of filters."""
-    widest = widths[0]
-    tile = row_tile[widest]
-
-    if len(widths) == 1:
-
-        @njit(**_JIT)
-        def run(width, source, start, pitch, channels, offsets, weights, first, sums):
-            tile(source, start, pitch, channels, offsets, weights, first, sums)
-
-    else:
-        narrower = _choose_row_tile(widths[1:])
-
-        @njit(**_JIT)
-        def run(width, source, start, pitch, channels, offsets, weights, first, sums):
-            if width == widest:
-                tile(source, start, pitch, channels, offsets, weights, first, sums)
-            else:
-                narrower(
-                    width,
-                    source,
-                    start,
-                    pitch,
-                    channels,
-                    offsets,
-                    weights,
-                    first,
-                    sums,
-                )
-
-    return run
-
-
-_run_row_tile = _choose_row_tile(sorted(ROW_TILES, reverse=True))
-
-
 @njit(**_JIT)
-def _write_back(
-    sums,
-    first,
-    last,
-    tile,
-    target,
-    shape,
-    image,
-    channel,
-    filters,
-    size,
-    extent,
-    step,
-    shift,
-):
-    """Copy a tile of sums to where it belongs, leaving out what wraps around.
+def _write_rows(sums, first, last, row, block, target, channel, filters, shift):
+    """Write positions of rows to where they belong, but for what wraps around.
 
     Grid position ``o`` goes to ``o * step + shift``, if the target has it.
     """
+    shape, step = target.shape, target.step
+    width, length = block.extent[2], block.size[2]
+    td = (block.start[0] + row[0]) * step[0] + shift[0]
+    if td < 0 or td >= shape[2]:
+        return
+    shift_w = block.start[2] * step[2] + shift[2]
+    lowest, highest = span(length, shape[4], step[2], shift_w)
     position = first
     while position < last:
-        n, rest = position // _volume(extent), position % _volume(extent)
-        d, h, w = _unravel(rest, extent)
-        if d >= size[0]:
-            position = (n + 1) * _volume(extent)
+        line, w = divmod(position, width)
+        h, n = divmod(line, block.images)
+        if w >= length:
+            position += width - w
             continue
-        if h >= size[1]:
-            position += (extent[1] - h) * extent[2] - w
-            continue
-        if w >= size[2]:
-            position += extent[2] - w
-            continue
-
-        run = min(size[2] - w, last - position)
-        td, th = d * step[0] + shift[0], h * step[1] + shift[1]
-        if 0 <= td < shape[2] and 0 <= th < shape[3]:
-            start, stop = span(w + run, shape[4], step[2], shift[2])
-            start = max(start, w)
-            to = ((image + n) * shape[1] + channel) * shape[2] + td
-            to = (to * shape[3] + th) * shape[4] + shift[2]
+        run = min(length - w, last - position)
+        th = (block.start[1] + row[1] + h) * step[1] + shift[1]
+        start, stop = max(lowest, w), min(highest, w + run)
+        if 0 <= th < shape[3] and start < stop:
+            to = ((block.image + n) * shape[1] + channel) * shape[2] + td
+            to = (to * shape[3] + th) * shape[4] + shift_w
             at = position - first - w
-            for _ in range(filters):
+            for k in range(filters):
                 if step[2] == 1:
-                    copy(sums, at + start, target, to + start, stop - start)
+                    move(
+                        sums,
+                        at + start,
+                        target.values,
+                        to + start,
+                        stop - start,
+                        target.bias[channel + k],
+                        target.threshold,
+                        target.below,
+                    )
                 else:
                     for j in range(start, stop):
-                        target[np.uint64(to + j * step[2])] = sums[np.uint64(at + j)]
+                        value = sums[np.uint64(at + j)]
+                        target.values[np.uint64(to + j * step[2])] = value
                 to += shape[2] * shape[3] * shape[4]
-                at += tile
+                at += PIECE
         position += run
 
 
-@njit(parallel=True, **_JIT)
-def _correlate(
-    packed,
-    pitch,
-    sources,
-    offsets,
-    weights,
-    target,
-    shape,
-    image,
-    images,
-    channel,
-    channels,
-    size,
-    extent,
-    step,
-    shift,
-):
-    """Correlate packed images with packed weights into some channels of a target."""
-    lanes = VECTOR_BYTES // target.itemsize
-    span = _SPAN_VECTORS * lanes
-    positions = _positions(images, size, extent)
-    spans = (positions + span - 1) // span
-    blocks = (channels + _WIDEST - 1) // _WIDEST
-    largest_tile = 0
-    for width in range(_WIDEST + 1):
-        largest_tile = max(largest_tile, width * _TILE_VECTORS[width] * lanes)
+@njit(**_JIT)
+def _write_images(sums, first, last, row, block, target, channel, filters, shift):
+    """Write positions of a row whose vectors hold images."""
+    shape, step = target.shape, target.step
+    lanes = block.steps[2]
+    td = (block.start[0] + row[0]) * step[0] + shift[0]
+    th = (block.start[1] + row[1]) * step[1] + shift[1]
+    if td < 0 or td >= shape[2] or th < 0 or th >= shape[3]:
+        return
+    shift_w = block.start[2] * step[2] + shift[2]
+    begin = first // lanes
+    start, stop = span(block.size[2], shape[4], step[2], shift_w)
+    start, stop = max(start, begin), min(stop, last // lanes)
+    plane = shape[2] * shape[3] * shape[4]
+    to = (block.image * shape[1] + channel) * shape[2] + td
+    to = (to * shape[3] + th) * shape[4] + shift_w
+    for k in range(filters):
+        if step[2] == 1:
+            for w in range(start, stop, lanes):
+                count = min(lanes, stop - w)
+                transpose(
+                    sums,
+                    k * PIECE + (w - begin) * lanes,
+                    lanes,
+                    count,
+                    block.images,
+                    target.values,
+                    to + w,
+                    shape[1] * plane,
+                    block.images,
+                    count,
+                    target.bias[channel + k],
+                    target.threshold,
+                    target.below,
+                )
+        else:
+            for w in range(start, stop):
+                at = k * PIECE + (w - begin) * lanes
+                for n in range(block.images):
+                    place = to + w * step[2] + n * shape[1] * plane
+                    target.values[np.uint64(place)] = sums[np.uint64(at + n)]
+        to += plane
 
-    # All filters of one span come after each other: they share its inputs.
-    for piece in prange(spans * blocks):
-        begin, first = piece // blocks * span, piece % blocks * _WIDEST
-        end = min(begin + span, positions)
-        filters = min(_WIDEST, channels - first)
+
+@njit(**_JIT)
+def _lines_inside(source, lines, first, last, d, h):
+    """Return the range of lines that meet the source from row ``(d, h)``."""
+    low, high = last, first
+    for line in range(first, last):
+        phase_d, phase_h, q_d, q_h = lines[line]
+        if is_inside(
+            d + q_d, source.step[0], phase_d, source.before[0], source.shape[2]
+        ) and is_inside(
+            h + q_h, source.step[1], phase_h, source.before[1], source.shape[3]
+        ):
+            low, high = min(low, line), max(high, line + 1)
+    return (low, high) if low < high else (first, first)
+
+
+@njit(**_JIT)
+def _columns_inside(source, columns, first, last, begin, end):
+    """Return the range of columns that meet the source from some positions."""
+    low, high = last, first
+    for column in range(first, last):
+        phase, q = columns[column]
+        for w in range(begin, end):
+            if is_inside(
+                w + q, source.step[2], phase, source.before[2], source.shape[4]
+            ):
+                low, high = min(low, column), max(high, column + 1)
+                break
+    return (low, high) if low < high else (first, first)
+
+
+@njit(**_JIT)
+def _offsets(taps, block, phases):
+    """Return how far lines and columns are from the position they belong to."""
+    steps, pitch = block.steps, block.pitch
+    lines = np.empty(len(taps.lines), np.int64)
+    for line in range(len(lines)):
+        phase_d, phase_h, q_d, q_h = taps.lines[line]
+        lines[line] = (phase_d * phases[1] + phase_h) * phases[2] * pitch
+        lines[line] += q_d * steps[0] + q_h * steps[1]
+    columns = np.empty(len(taps.columns), np.int64)
+    for column in range(len(columns)):
+        phase_w, q_w = taps.columns[column]
+        columns[column] = phase_w * pitch + q_w * steps[2]
+    return lines, columns
+
+
+@njit(**_JIT)
+def _correlate_run(
+    block,
+    packed,
+    origin,
+    first,
+    last,
+    row,
+    inside,
+    source,
+    target,
+    taps,
+    chosen,
+    lines,
+    columns,
+    weights,
+    group,
+    share,
+    sums,
+):
+    """Correlate neighbouring positions, which all meet the same lines of taps."""
+    lanes = VECTOR_BYTES // sums.itemsize
+    pitch = block.pitch * volume(source.phases)
+    shift = (taps.shift[chosen, 0], taps.shift[chosen, 1], taps.shift[chosen, 2])
+    line, column = taps.first[chosen, 0], taps.first[chosen, 1]
+    last_line, last_column = taps.first[chosen + 1, 0], taps.first[chosen + 1, 1]
+    low, high = inside
+    count = taps.first[chosen + 1, 2] - taps.first[chosen, 2]
+    left, right = column, last_column
+    for each in range(share[0], share[1]):
+        filters = min(_WIDEST, target.channels - each * _WIDEST)
         width = _block_width(filters)
-        tile = _TILE_VECTORS[width] * lanes
-        sums = np.empty(largest_tile, target.dtype)
-        for start in range(begin, end, tile):
-            _run_row_tile(
+        position = first
+        while position < last:
+            missing = ceil_divide(last - position, lanes)
+            vectors = 1
+            for choice in _TILE_VECTORS[width]:
+                if choice <= missing:
+                    vectors = choice
+                    break
+            if block.inside:
+                begin = position // lanes + block.start[2]
+                left, right = _columns_inside(
+                    source, taps.columns, column, last_column, begin, begin + vectors
+                )
+            row_tile(
                 width,
+                vectors,
                 packed,
-                start,
+                origin + position,
                 pitch,
-                sources,
-                offsets,
-                weights,
-                first * sources * len(offsets),
+                source.channels,
+                lines[line:last_line],
+                low - line,
+                high - line,
+                columns[column:last_column],
+                left - column,
+                right - column,
+                taps.weights,
+                (weights + each * count) * _WIDEST * source.channels,
                 sums,
+                position - first,
+                PIECE,
             )
-            _write_back(
-                sums,
-                start,
-                min(start + tile, end),
-                tile,
-                target,
-                shape,
-                image,
-                channel + first,
-                filters,
-                size,
-                extent,
-                step,
-                shift,
+            position += vectors * lanes
+        channel = group * target.channels + each * _WIDEST
+        if block.inside:
+            _write_images(
+                sums, first, last, row, block, target, channel, filters, shift
+            )
+        else:
+            _write_rows(sums, first, last, row, block, target, channel, filters, shift)
+
+
+@njit(**_JIT)
+def _rows_alike(source, taps, chosen, block, d, h):
+    """Count the rows from ``(d, h)`` on that meet the same lines of taps."""
+    line, last_line = taps.first[chosen, 0], taps.first[chosen + 1, 0]
+    # Short rows would leave vectors half empty if they were not joined.
+    if not block.inside and (block.size[1] - h) * block.steps[1] < PIECE:
+        return block.size[1] - h, (line, last_line)
+    d, h, end = d + block.start[0], h + block.start[1], block.start[1] + block.size[1]
+    inside = _lines_inside(source, taps.lines, line, last_line, d, h)
+    rows = 1
+    while (
+        not block.inside
+        and h + rows < end
+        and inside == _lines_inside(source, taps.lines, line, last_line, d, h + rows)
+    ):
+        rows += 1
+    return rows, inside
+
+
+@njit(**_JIT)
+def _correlate_block(block, packed, base, source, target, taps, group, share, sums):
+    """Correlate a packed block with a share of the blocks of targets."""
+    steps, lanes = block.steps, VECTOR_BYTES // sums.itemsize
+    lines, columns = _offsets(taps, block, source.phases)
+    blocks = ceil_divide(target.channels, _WIDEST)
+    for chosen in range(len(taps.shift)):
+        weights = group * taps.first[-1, 2] + taps.first[chosen, 2]
+        for d in range(block.size[0]):
+            h = 0
+            while h < block.size[1]:
+                rows, inside = _rows_alike(source, taps, chosen, block, d, h)
+                if block.inside:
+                    length = block.size[2] * lanes
+                else:
+                    length = (rows - 1) * steps[1] + (block.images - 1) * steps[3]
+                    length += block.size[2]
+                for first in range(0, length, PIECE):
+                    _correlate_run(
+                        block,
+                        packed,
+                        base + d * steps[0] + h * steps[1],
+                        first,
+                        min(first + PIECE, length),
+                        (d, h),
+                        inside,
+                        source,
+                        target,
+                        taps,
+                        chosen,
+                        lines,
+                        columns,
+                        weights * blocks,
+                        group,
+                        share,
+                        sums,
+                    )
+                h += rows
+
+
+@njit(parallel=True, **_JIT)
+def _correlate(source, target, taps, size, reach, groups, none, lowest):
+    """Correlate a source with sets of taps into a target.
+
+    All of the target that the grid of the given size reaches is written.
+    """
+    itemsize = source.values.itemsize
+    threads = num_threads()
+    rows = source.channels * volume(source.phases)
+    inside, at_once, box = divide(
+        source,
+        taps.columns,
+        size,
+        reach,
+        rows,
+        itemsize,
+        2 * threads,
+        _PACKED_POSITIONS,
+        _PACKED_BYTES,
+    )
+    pieces = ceil_divide(source.shape[0], at_once) * volume(count_boxes(size, box))
+    # Few blocks of the grid: each thread computes some of the targets.
+    blocks = ceil_divide(target.channels, _WIDEST)
+    parts = min(blocks, ceil_divide(2 * threads, pieces * groups))
+    tasks = pieces * groups * parts
+    workers = min(threads, tasks)
+    scratch = rows * largest_pitch(
+        max(at_once, VECTOR_BYTES // itemsize) if inside else at_once,
+        box,
+        reach,
+        itemsize,
+    )
+    packed = np.empty(workers * scratch, source.values.dtype)
+
+    # Named tuples do not reach into a parallel loop: their elements do.
+    values, shape, channels, step, before, phases = source
+    to, to_shape, targets, to_step, bias, threshold, below = target
+    lines, columns, first, shift, weights = taps
+    for index in prange(workers):
+        worker = np.int64(index)
+        inner = Source(values, shape, channels, step, before, phases)
+        outer = Target(to, to_shape, targets, to_step, bias, threshold, below)
+        sets = Taps(lines, columns, first, shift, weights)
+        sums = np.empty(_WIDEST * PIECE, values.dtype)
+        base = worker * scratch
+        done = -1
+        for task in range(tasks * worker // workers, tasks * (worker + 1) // workers):
+            piece, part = divmod(task, parts)
+            piece, group = divmod(piece, groups)
+            block = block_at(inner, piece, inside, at_once, box, size, reach, itemsize)
+            if piece * groups + group != done:
+                done = piece * groups + group
+                pack(
+                    inner,
+                    group * channels,
+                    channels,
+                    block,
+                    block.extent,
+                    packed,
+                    base,
+                    none,
+                    lowest,
+                )
+            share = (blocks * part // parts, blocks * (part + 1) // parts)
+            _correlate_block(
+                block, packed, base, inner, outer, sets, group, share, sums
             )
 
 
 @njit(**_JIT)
-def forward(x, w, y, stride, before, dilation, groups):
+def _forward_taps(filter_sizes, stride, dilation):
+    """Return the lines and columns of all taps, and that they are one set."""
+    lines = np.empty((filter_sizes[0] * filter_sizes[1], 4), np.int64)
+    for line in range(len(lines)):
+        d, h = divmod(line, filter_sizes[1])
+        lines[line, 0], lines[line, 1] = (
+            d * dilation[0] % stride[0],
+            h * dilation[1] % stride[1],
+        )
+        lines[line, 2], lines[line, 3] = (
+            d * dilation[0] // stride[0],
+            h * dilation[1] // stride[1],
+        )
+    columns = np.empty((filter_sizes[2], 2), np.int64)
+    for w in range(filter_sizes[2]):
+        columns[w, 1], columns[w, 0] = divmod(w * dilation[2], stride[2])
+    first = np.zeros((2, 3), np.int64)
+    first[1] = len(lines), len(columns), len(lines) * len(columns)
+    return lines, columns, first
+
+
+@njit(**_JIT)
+def _order(taps, flip):
+    """Return which element of a filter each tap is."""
+    order = np.arange(taps)
+    return order[::-1].copy() if flip else order
+
+
+@njit(**_JIT)
+def forward(x, w, y, stride, before, dilation, groups, flip, bias, threshold, below):
     """Overwrite ``y`` with the correlation of ``x`` and ``w``."""
     if y.size == 0:
         return
     size, filter_sizes = y.shape[2:], w.shape[2:]
-    extent = _add(size, _reach(filter_sizes, stride, dilation))
+    reach = _reach(filter_sizes, stride, dilation)
     phases = _phases(filter_sizes, stride, dilation)
-    channels, filters = w.shape[1], w.shape[0] // groups
-    rows = channels * _volume(phases)
-
-    at_once = _images_at_once(x.shape[0], extent, rows)
-    # The last tile may read past the last position.
-    slack = _SPAN_VECTORS * VECTOR_BYTES // x.itemsize
-    pitch = _pitch(at_once * _volume(extent) + slack, x.itemsize)
-    packed = np.empty(rows * pitch, x.dtype)
-    offsets = _tap_offsets(filter_sizes, stride, dilation, extent, phases, pitch)
-    taps = np.arange(len(offsets))
-    flat = w.reshape((w.shape[0], channels, len(taps)))
-
-    for group in range(groups):
-        weights = _pack_weights(flat[group * filters : (group + 1) * filters], taps)
-        for image in range(0, x.shape[0], at_once):
-            images = min(at_once, x.shape[0] - image)
-            _pack(
-                x.reshape(x.size),
-                x.shape,
-                image,
-                images,
-                group * channels,
-                channels,
-                packed,
-                pitch,
-                extent,
-                phases,
-                stride,
-                before,
-            )
-            _correlate(
-                packed,
-                pitch * _volume(phases),
-                channels,
-                offsets,
-                weights,
-                y.reshape(y.size),
-                y.shape,
-                image,
-                images,
-                group * filters,
-                filters,
-                size,
-                extent,
-                _ONES,
-                _NONE,
-            )
+    lines, columns, first = _forward_taps(filter_sizes, stride, dilation)
+    taps = volume(filter_sizes)
+    weights = _pack_weights(
+        w.reshape((w.shape[0], w.shape[1], taps)),
+        False,
+        _order(taps, flip),
+        first,
+        groups,
+    )
+    none = x.dtype.type(0)
+    _correlate(
+        Source(x.reshape(x.size), x.shape, w.shape[1], stride, before, phases),
+        Target(
+            y.reshape(y.size),
+            y.shape,
+            w.shape[0] // groups,
+            _ONES,
+            bias,
+            threshold,
+            below,
+        ),
+        Taps(lines, columns, first, np.zeros((1, 3), np.int64), weights),
+        size,
+        reach,
+        groups,
+        none,
+        x.dtype.type(-np.inf),
+    )
 
 
 @njit(**_JIT)
-def _taps_of_phase(phase, filter_sizes, stride, dilation, extent, reach):
-    """Return the taps that reach a phase of the input, and their offsets."""
-    taps = np.empty(_volume(filter_sizes), np.int64)
-    offsets = np.empty_like(taps)
+def _taps_of_phase(size, stride, dilation, phase, reach):
+    """Return the taps of one axis that reach a phase, and their ``q`` from the end."""
+    taps = np.empty(size, np.int64)
+    back = np.empty(size, np.int64)
     count = 0
-    for tap in range(len(taps)):
-        t = _multiply(_unravel(tap, filter_sizes), dilation)
-        if _modulo(t, stride) == phase:
-            taps[count] = tap
-            back = _subtract(reach, _floor_divide(t, stride))
-            offsets[count] = _flat(back, extent)
+    for tap in range(size):
+        q, r = divmod(tap * dilation, stride)
+        if r == phase:
+            taps[count], back[count] = tap, reach - q
             count += 1
-    return taps[:count], offsets[:count]
+    return taps[:count], back[:count]
 
 
 @njit(**_JIT)
-def input_gradient(w, y, x, stride, before, dilation, groups):
+def _backward_taps(filter_sizes, stride, before, dilation, lowest, reach):
+    """Return a set of taps for each phase of the input: those that reach it.
+
+    That is lines, columns, where each set begins, where its first position lies
+    on the input, and which element of a filter each tap is.
+    """
+    phases, taps = volume(stride), volume(filter_sizes)
+    lines = np.zeros((filter_sizes[0] * filter_sizes[1] * stride[2], 4), np.int64)
+    columns = np.zeros((filter_sizes[2] * stride[0] * stride[1], 2), np.int64)
+    order = np.empty(taps, np.int64)
+    first = np.zeros((phases + 1, 3), np.int64)
+    shift = np.empty((phases, 3), np.int64)
+    line = column = tap = 0
+    for index in range(phases):
+        phase = unravel(index, stride)
+        shift[index, 0], shift[index, 1], shift[index, 2] = subtract(
+            add(multiply(stride, lowest), phase), before
+        )
+        taps_d, back_d = _taps_of_phase(
+            filter_sizes[0], stride[0], dilation[0], phase[0], reach[0]
+        )
+        taps_h, back_h = _taps_of_phase(
+            filter_sizes[1], stride[1], dilation[1], phase[1], reach[1]
+        )
+        taps_w, back_w = _taps_of_phase(
+            filter_sizes[2], stride[2], dilation[2], phase[2], reach[2]
+        )
+        for w in range(len(taps_w)):
+            columns[column, 1] = back_w[w]
+            column += 1
+        for d in range(len(taps_d)):
+            for h in range(len(taps_h)):
+                lines[line, 2], lines[line, 3] = back_d[d], back_h[h]
+                line += 1
+                for w in range(len(taps_w)):
+                    order[tap] = flat((taps_d[d], taps_h[h], taps_w[w]), filter_sizes)
+                    tap += 1
+        first[index + 1] = line, column, tap
+    return lines, columns, first, shift, order
+
+
+@njit(**_JIT)
+def input_gradient(w, y, x, stride, before, dilation, groups, flip):
     """Overwrite ``x`` with the gradient that ``y`` sends back through ``w``."""
     if x.size == 0:
         return
@@ -544,157 +731,218 @@ def input_gradient(w, y, x, stride, before, dilation, groups):
     # any phase, from `lowest` on.
     filter_sizes = w.shape[2:]
     reach = _reach(filter_sizes, stride, dilation)
-    lowest = _floor_divide(before, stride)
-    highest = _floor_divide(_add(_subtract(x.shape[2:], _ONES), before), stride)
-    size = _add(_subtract(highest, lowest), _ONES)
-    extent = _add(size, reach)
-    channels, filters = w.shape[1], w.shape[0] // groups
-
-    at_once = _images_at_once(x.shape[0], extent, filters)
-    slack = _SPAN_VECTORS * VECTOR_BYTES // x.itemsize
-    pitch = _pitch(at_once * _volume(extent) + slack, x.itemsize)
-    packed = np.empty(filters * pitch, x.dtype)
-    flat = w.reshape((w.shape[0], channels, _volume(filter_sizes)))
-
-    for group in range(groups):
-        backwards = flat[group * filters : (group + 1) * filters].transpose(1, 0, 2)
-        for image in range(0, x.shape[0], at_once):
-            images = min(at_once, x.shape[0] - image)
-            _pack(
-                y.reshape(y.size),
-                y.shape,
-                image,
-                images,
-                group * filters,
-                filters,
-                packed,
-                pitch,
-                extent,
-                _ONES,
-                _ONES,
-                _subtract(reach, lowest),
-            )
-            for index in range(_volume(stride)):
-                phase = _unravel(index, stride)
-                taps, offsets = _taps_of_phase(
-                    phase, filter_sizes, stride, dilation, extent, reach
-                )
-                shift = _subtract(_add(_multiply(stride, lowest), phase), before)
-                _correlate(
-                    packed,
-                    pitch,
-                    filters,
-                    offsets,
-                    _pack_weights(backwards, taps),
-                    x.reshape(x.size),
-                    x.shape,
-                    image,
-                    images,
-                    group * channels,
-                    channels,
-                    size,
-                    extent,
-                    stride,
-                    shift,
-                )
+    lowest = floor_divide(before, stride)
+    highest = floor_divide(add(subtract(x.shape[2:], _ONES), before), stride)
+    size = add(subtract(highest, lowest), _ONES)
+    lines, columns, first, shift, order = _backward_taps(
+        filter_sizes, stride, before, dilation, lowest, reach
+    )
+    taps = len(order)
+    if flip:
+        order = taps - 1 - order
+    weights = _pack_weights(
+        w.reshape((w.shape[0], w.shape[1], taps)), True, order, first, groups
+    )
+    none = x.dtype.type(0)
+    lowest_value = x.dtype.type(-np.inf)
+    _correlate(
+        Source(
+            y.reshape(y.size),
+            y.shape,
+            w.shape[0] // groups,
+            _ONES,
+            subtract(reach, lowest),
+            _ONES,
+        ),
+        Target(
+            x.reshape(x.size),
+            x.shape,
+            w.shape[1],
+            stride,
+            np.zeros(x.shape[1], x.dtype),
+            lowest_value,
+            none,
+        ),
+        Taps(lines, columns, first, shift, weights),
+        size,
+        reach,
+        groups,
+        none,
+        lowest_value,
+    )
 
 
 # ---------------------------------------------------------------------------
 # Dot products of flat rows: filter gradient
 
 
-@njit(parallel=True, **_JIT)
-def _accumulate(packed_y, y_pitch, packed_x, x_pitch, offsets, positions, w):
+@njit(**_JIT)
+def _accumulate(
+    packed_y, y_base, packed_x, x_base, x_pitch, offsets, block, filters, w
+):
     """Add to ``w[k, c, t]`` the product of row ``k`` and row ``c`` at offset ``t``."""
-    filters, channels, taps = w.shape
-    lanes = VECTOR_BYTES // w.itemsize
-    row_blocks = (filters + _ROWS - 1) // _ROWS
-    column_blocks = (channels * taps + _COLUMNS - 1) // _COLUMNS
-    blocks = row_blocks * column_blocks
-    shares = min(blocks, _SHARES)
+    channels, taps = w.shape[1], w.shape[2]
+    steps, lanes = block.steps, VECTOR_BYTES // w.itemsize
+    pairs = channels * taps
+    y_starts = np.empty(_ROWS, np.int64)
+    x_starts = np.empty(_COLUMNS, np.int64)
+    sums = np.empty(_ROWS * _COLUMNS, w.dtype)
+    # Rows whose vectors hold images lie apart, the others follow each other.
+    planes = block.size[0]
+    if block.inside:
+        length, total = block.size[2] * lanes, block.size[1]
+        at_once, step = max(1, _DOT_LENGTH // length), steps[1]
+    else:
+        length, total = 0, block.size[1] * steps[1]
+        at_once, step = _DOT_LENGTH, 1
+        if steps[0] - total < lanes:
+            # The last vector would reach into the next plane.
+            planes, total = 1, (planes - 1) * steps[0] + total
+    for d in range(planes):
+        for first in range(0, total, at_once):
+            runs = min(at_once, total - first)
+            if not block.inside:
+                runs, length = 1, ceil_divide(runs, lanes) * lanes
+            origin = d * steps[0] + first * step
+            for k in range(0, filters, _ROWS):
+                for column in range(0, pairs, _COLUMNS):
+                    # The last tile repeats the last row and column.
+                    for i in range(_ROWS):
+                        row = min(k + i, filters - 1)
+                        y_starts[i] = y_base + row * block.pitch + origin
+                    for j in range(_COLUMNS):
+                        c, tap = divmod(min(column + j, pairs - 1), taps)
+                        x_starts[j] = x_base + c * x_pitch + offsets[tap] + origin
+                    dot_tile(
+                        packed_y,
+                        y_starts,
+                        packed_x,
+                        x_starts,
+                        steps[1],
+                        runs,
+                        length,
+                        sums,
+                    )
+                    for j in range(min(_COLUMNS, pairs - column)):
+                        c, tap = divmod(column + j, taps)
+                        for i in range(min(_ROWS, filters - k)):
+                            w[k + i, c, tap] += sums[i * _COLUMNS + j]
 
-    for share in prange(shares):
-        first, last = blocks * share // shares, blocks * (share + 1) // shares
-        y_starts = np.empty(_ROWS, np.int64)
-        x_starts = np.empty(_COLUMNS, np.int64)
-        sums = np.empty(_ROWS * _COLUMNS, w.dtype)
-        for position in range(0, positions, _DOT_LENGTH):
-            length = min(_DOT_LENGTH, positions - position)
-            length = (length + lanes - 1) // lanes * lanes
-            for block in range(first, last):
-                k = block // column_blocks * _ROWS
-                column = block % column_blocks * _COLUMNS
-                # The last tile repeats the last row and column.
-                for i in range(_ROWS):
-                    y_starts[i] = min(k + i, filters - 1) * y_pitch + position
-                for j in range(_COLUMNS):
-                    c, tap = divmod(min(column + j, channels * taps - 1), taps)
-                    x_starts[j] = c * x_pitch + offsets[tap] + position
-                dot_tile(packed_y, y_starts, packed_x, x_starts, length, sums)
-                for j in range(min(_COLUMNS, channels * taps - column)):
-                    c, tap = divmod(column + j, taps)
-                    for i in range(min(_ROWS, filters - k)):
-                        w[k + i, c, tap] += sums[i * _COLUMNS + j]
+
+@njit(parallel=True, **_JIT)
+def _correlate_rows(x, y, taps, size, reach, groups, totals, none, lowest):
+    """Add up the products of ``x`` and ``y`` under each tap, in shares.
+
+    ``totals`` has the axes ``(shares, filters, channels, taps)``.
+    """
+    itemsize = x.values.itemsize
+    threads = num_threads()
+    shares, filters = totals.shape[0], totals.shape[1] // groups
+    rows = x.channels * volume(x.phases)
+    # The division must not depend on the threads: sums would.
+    inside, at_once, box = divide(
+        x,
+        taps.columns[:0],
+        size,
+        reach,
+        rows + filters,
+        itemsize,
+        shares,
+        _DOTTED_POSITIONS,
+        _DOTTED_BYTES,
+    )
+    pieces = ceil_divide(x.shape[0], at_once) * volume(count_boxes(size, box))
+    blocks = ceil_divide(filters, _ROWS)
+    parts = min(blocks, ceil_divide(2 * threads, shares * groups))
+    tasks = shares * groups * parts
+    workers = min(threads, tasks)
+    pitch = largest_pitch(
+        VECTOR_BYTES // itemsize if inside else at_once, box, reach, itemsize
+    )
+    packed = np.empty(workers * (rows + filters) * pitch, x.values.dtype)
+
+    # Named tuples do not reach into a parallel loop: their elements do.
+    values, shape, channels, step, before, phases = x
+    y_values, y_shape, _, y_step, y_before, y_phases = y
+    lines, columns, first, shift, weights = taps
+    for index in prange(workers):
+        worker = np.int64(index)
+        inner = Source(values, shape, channels, step, before, phases)
+        outer = Source(y_values, y_shape, filters, y_step, y_before, y_phases)
+        x_base = worker * (rows + filters) * pitch
+        y_base = x_base + rows * pitch
+        sets = Taps(lines, columns, first, shift, weights)
+        offsets = np.empty(len(lines) * len(columns), np.int64)
+        for task in range(tasks * worker // workers, tasks * (worker + 1) // workers):
+            share, rest = divmod(task, groups * parts)
+            group, part = divmod(rest, parts)
+            k = blocks * part // parts * _ROWS
+            count = min(blocks * (part + 1) // parts * _ROWS, filters) - k
+            k += group * filters
+            for piece in range(
+                pieces * share // shares, pieces * (share + 1) // shares
+            ):
+                block = block_at(
+                    inner, piece, inside, at_once, box, size, reach, itemsize
+                )
+                line_offsets, column_offsets = _offsets(sets, block, phases)
+                for t in range(len(offsets)):
+                    line, column = divmod(t, len(column_offsets))
+                    offsets[t] = line_offsets[line] + column_offsets[column]
+                pack(
+                    inner,
+                    group * channels,
+                    channels,
+                    block,
+                    block.extent,
+                    packed,
+                    x_base,
+                    none,
+                    lowest,
+                )
+                # Elements of the grid beyond the block become zeros.
+                pack(outer, k, count, block, block.size, packed, y_base, none, lowest)
+                _accumulate(
+                    packed,
+                    y_base,
+                    packed,
+                    x_base,
+                    block.pitch * volume(phases),
+                    offsets,
+                    block,
+                    count,
+                    totals[share, k : k + count],
+                )
 
 
 @njit(**_JIT)
-def filter_gradient(x, y, w, stride, before, dilation, groups):
+def filter_gradient(x, y, w, stride, before, dilation, groups, flip):
     """Overwrite ``w`` with the gradient of the filters between ``x`` and ``y``."""
     w[:] = 0
     if y.size == 0 or w.size == 0:
         return
-    size, filter_sizes = y.shape[2:], w.shape[2:]
-    extent = _add(size, _reach(filter_sizes, stride, dilation))
+    filter_sizes = w.shape[2:]
     phases = _phases(filter_sizes, stride, dilation)
-    channels, filters = w.shape[1], w.shape[0] // groups
-    rows = channels * _volume(phases)
-
-    at_once = _images_at_once(x.shape[0], extent, rows + filters)
-    slack = VECTOR_BYTES // x.itemsize
-    pitch = _pitch(at_once * _volume(extent) + slack, x.itemsize)
-    packed_x = np.empty(rows * pitch, x.dtype)
-    packed_y = np.empty(filters * pitch, x.dtype)
-    offsets = _tap_offsets(filter_sizes, stride, dilation, extent, phases, pitch)
-    flat = w.reshape((w.shape[0], channels, len(offsets)))
-
-    for group in range(groups):
-        for image in range(0, x.shape[0], at_once):
-            images = min(at_once, x.shape[0] - image)
-            _pack(
-                x.reshape(x.size),
-                x.shape,
-                image,
-                images,
-                group * channels,
-                channels,
-                packed_x,
-                pitch,
-                extent,
-                phases,
-                stride,
-                before,
-            )
-            # Elements of the grid beyond the output become zeros.
-            _pack(
-                y.reshape(y.size),
-                y.shape,
-                image,
-                images,
-                group * filters,
-                filters,
-                packed_y,
-                pitch,
-                extent,
-                _ONES,
-                _ONES,
-                _NONE,
-            )
-            _accumulate(
-                packed_y,
-                pitch,
-                packed_x,
-                pitch * _volume(phases),
-                offsets,
-                _positions(images, size, extent),
-                flat[group * filters : (group + 1) * filters],
-            )
+    lines, columns, first = _forward_taps(filter_sizes, stride, dilation)
+    taps = volume(filter_sizes)
+    shares = max(1, min(_SHARES, x.shape[0], _SHARED_ELEMENTS // w.size))
+    totals = np.zeros((shares, w.shape[0], w.shape[1], taps), w.dtype)
+    none = x.dtype.type(0)
+    _correlate_rows(
+        Source(x.reshape(x.size), x.shape, w.shape[1], stride, before, phases),
+        Source(y.reshape(y.size), y.shape, w.shape[0], _ONES, _NONE, _ONES),
+        Taps(lines, columns, first, np.zeros((1, 3), np.int64), totals.reshape(-1)),
+        y.shape[2:],
+        _reach(filter_sizes, stride, dilation),
+        groups,
+        totals,
+        none,
+        x.dtype.type(-np.inf),
+    )
+    flat = w.reshape((w.shape[0], w.shape[1], taps))
+    order = _order(taps, flip)
+    for share in range(shares):
+        for k in range(w.shape[0]):
+            for c in range(w.shape[1]):
+                for t in range(taps):
+                    flat[k, c, order[t]] += totals[share, k, c, t]

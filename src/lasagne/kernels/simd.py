@@ -26,7 +26,9 @@ __all__ = [
     "clear",
     "copy",
     "dot_tile",
+    "move",
     "row_tile",
+    "transpose",
 ]
 
 
@@ -47,13 +49,14 @@ def _vector_bytes() -> int:
 
 VECTOR_BYTES = _vector_bytes()
 
-#: Register tiles by vector width: for each number of filters the number of
-#: vectors of positions. Sums, inputs and one weight must fit the register
-#: file, 32 registers with AVX-512 and NEON, 16 otherwise.
+#: Register tiles by vector width: for each number of filters the numbers of
+#: vectors of positions, the largest first. Sums, inputs and one weight must fit
+#: the register file, 32 registers with AVX-512 and NEON, 16 otherwise; the
+#: smaller numbers are for what is left over of a run of positions.
 ROW_TILES = {
-    64: {8: 3, 4: 6, 2: 8, 1: 8},
-    32: {4: 3, 2: 4, 1: 4},
-    16: {4: 3, 2: 4, 1: 4},
+    64: {8: (3, 2, 1), 4: (6, 2, 1), 2: (8, 2, 1), 1: (8, 2, 1)},
+    32: {4: (3, 2, 1), 2: (4, 2, 1), 1: (4, 2, 1)},
+    16: {4: (3, 2, 1), 2: (4, 2, 1), 1: (4, 2, 1)},
 }[VECTOR_BYTES]
 
 #: Filters and taps of the tile of dot products.
@@ -87,17 +90,68 @@ class _Emitter:
 
     def splat(self, pointer, index):
         """Load one element into all lanes."""
-        scalar = self.builder.load(self.builder.gep(pointer, [index]))
-        undefined = ir.Constant(self.vector, ir.Undefined)
-        first = self.builder.insert_element(undefined, scalar, ir.IntType(32)(0))
-        lanes = ir.Constant(ir.VectorType(ir.IntType(32), self.lanes), [0] * self.lanes)
-        return self.builder.shuffle_vector(first, undefined, lanes)
+        return self.fill(self.builder.load(self.builder.gep(pointer, [index])))
 
     def store(self, vector, pointer, index):
         """Store a vector from an element on."""
         address = self.builder.gep(pointer, [index])
         address = self.builder.bitcast(address, self.vector.as_pointer())
         self.builder.store(vector, address).align = self.itemsize
+
+    def mask(self, count):
+        """Return which lanes come before a count."""
+        lane = ir.IntType(64)
+        numbers = ir.Constant(ir.VectorType(lane, self.lanes), list(range(self.lanes)))
+        undefined = ir.Constant(numbers.type, ir.Undefined)
+        first = self.builder.insert_element(undefined, count, ir.IntType(32)(0))
+        zeros = ir.Constant(ir.VectorType(ir.IntType(32), self.lanes), [0] * self.lanes)
+        counts = self.builder.shuffle_vector(first, undefined, zeros)
+        return self.builder.icmp_signed("<", numbers, counts)
+
+    def _masked(self, name, result, arguments):
+        pointer = self.vector.as_pointer()
+        suffix = (
+            f"v{self.lanes}f{8 * self.itemsize}.p0v{self.lanes}f{8 * self.itemsize}"
+        )
+        flags = ir.VectorType(ir.IntType(1), self.lanes)
+        kinds = {
+            "load": [pointer, ir.IntType(32), flags, self.vector],
+            "store": [self.vector, pointer, ir.IntType(32), flags],
+        }
+        function = cgutils.get_or_insert_function(
+            self.builder.module,
+            ir.FunctionType(result, kinds[name]),
+            f"llvm.masked.{name}.{suffix}",
+        )
+        return self.builder.call(function, arguments)
+
+    def load_some(self, pointer, index, mask):
+        """Load the lanes of a mask, and zeros; nothing else is read."""
+        address = self.builder.gep(pointer, [index])
+        address = self.builder.bitcast(address, self.vector.as_pointer())
+        align = ir.IntType(32)(self.itemsize)
+        zeros = ir.Constant(self.vector, None)
+        return self._masked("load", self.vector, [address, align, mask, zeros])
+
+    def store_some(self, vector, pointer, index, mask):
+        """Store the lanes of a mask; nothing else is written."""
+        address = self.builder.gep(pointer, [index])
+        address = self.builder.bitcast(address, self.vector.as_pointer())
+        align = ir.IntType(32)(self.itemsize)
+        self._masked("store", ir.VoidType(), [vector, address, align, mask])
+
+    def fill(self, value):
+        """Put one value into all lanes."""
+        undefined = ir.Constant(self.vector, ir.Undefined)
+        first = self.builder.insert_element(undefined, value, ir.IntType(32)(0))
+        zeros = ir.Constant(ir.VectorType(ir.IntType(32), self.lanes), [0] * self.lanes)
+        return self.builder.shuffle_vector(first, undefined, zeros)
+
+    def finish(self, vector, bias, threshold, below):
+        """Add a bias, then replace what is less than a threshold."""
+        total = self.builder.fadd(vector, bias)
+        less = self.builder.fcmp_ordered("<", total, threshold)
+        return self.builder.select(less, below, total)
 
     def zeros(self, *shape):
         """Create a nest of vector variables that hold zeros."""
@@ -113,6 +167,30 @@ class _Emitter:
         total = self.builder.load(variable)
         total = self.builder.fadd(total, product, flags=("contract",))
         self.builder.store(total, variable)
+
+    def transposed(self, vectors):
+        """Transpose a square of vectors, by exchanging ever smaller blocks.
+
+        Row ``r`` of the upper half of a block keeps the left halves of itself
+        and of the row half a block below; that one gets the right halves.
+        """
+        vectors = list(vectors)
+        half = self.lanes // 2
+        while half:
+            upper, lower = [], []
+            for lane in range(self.lanes):
+                odd = lane & half
+                upper.append(lane if not odd else self.lanes + lane - half)
+                lower.append(lane + half if not odd else self.lanes + lane)
+            kind = ir.VectorType(ir.IntType(32), self.lanes)
+            for r in range(self.lanes):
+                if r & half:
+                    continue
+                pair = vectors[r], vectors[r + half]
+                vectors[r] = self.builder.shuffle_vector(*pair, kind(upper))
+                vectors[r + half] = self.builder.shuffle_vector(*pair, kind(lower))
+            half //= 2
+        return vectors
 
     def horizontal_sum(self, vector):
         """Sum the lanes of a vector, halving it each time."""
@@ -140,92 +218,152 @@ def _index(builder, *terms):
     return total
 
 
-def _make_row_tile(filters: int, vectors: int):
-    @intrinsic
-    def row_tile(
-        typingctx, source, start, pitch, channels, offsets, weights, first, sums
-    ):
-        signature = types.void(
-            source,
-            types.int64,
-            types.int64,
-            types.int64,
-            offsets,
-            weights,
-            types.int64,
-            sums,
-        )
+def _emit_row_tile(emit, filters, vectors, source, weights, sums, numbers, taps):
+    """Emit one tile of :data:`row_tile`, for fixed numbers of both."""
+    start, pitch, channels, first, at, sums_pitch = numbers
+    lines, line, last_line, columns, column, last_column, width = taps
+    builder, index = emit.builder, ir.IntType(64)
+    totals = emit.zeros(filters, vectors)
+    step = index(1)
+    with cgutils.for_range(builder, channels) as channel:
+        row = builder.add(start, builder.mul(channel.index, pitch))
+        block = builder.mul(channel.index, lines[1])
+        with cgutils.for_range_slice(builder, line, last_line, step) as (i, _):
+            offset = builder.load(builder.gep(lines[0], [i]))
+            line_start = builder.add(row, offset)
+            weight = builder.mul(builder.add(block, i), width)
+            with cgutils.for_range_slice(builder, column, last_column, step) as (j, _):
+                offset = builder.load(builder.gep(columns, [j]))
+                position = builder.add(line_start, offset)
+                inputs = [
+                    emit.load(source, _index(builder, position, v * emit.lanes))
+                    for v in range(vectors)
+                ]
+                tap = builder.mul(builder.add(weight, j), index(filters))
+                tap = builder.add(first, tap)
+                for k in range(filters):
+                    value = emit.splat(weights, _index(builder, tap, k))
+                    for v in range(vectors):
+                        emit.add_product(totals[k][v], value, inputs[v])
+    for k in range(filters):
+        to = builder.add(at, builder.mul(index(k), sums_pitch))
+        for v in range(vectors):
+            total = builder.load(totals[k][v])
+            emit.store(total, sums, _index(builder, to, v * emit.lanes))
 
-        def codegen(context, builder, signature, args):
-            source, start, pitch, channels, offsets, weights, first, sums = args
-            emit = _Emitter(context, builder, signature.args[0].dtype)
-            source = emit.data(signature.args[0], source)
-            taps = builder.extract_value(
-                context.make_array(signature.args[4])(context, builder, offsets).shape,
-                0,
-            )
-            offsets = emit.data(signature.args[4], offsets)
-            weights = emit.data(signature.args[5], weights)
-            sums = emit.data(signature.args[7], sums)
-            totals = emit.zeros(filters, vectors)
-            tap_weights = builder.mul(taps, ir.IntType(64)(filters))
-            with cgutils.for_range(builder, channels) as channel:
-                row = builder.add(start, builder.mul(channel.index, pitch))
-                block = builder.add(first, builder.mul(channel.index, tap_weights))
-                with cgutils.for_range(builder, taps) as tap:
-                    offset = builder.load(builder.gep(offsets, [tap.index]))
-                    position = builder.add(row, offset)
-                    inputs = [
-                        emit.load(source, _index(builder, position, v * emit.lanes))
-                        for v in range(vectors)
-                    ]
-                    weight = builder.add(
-                        block, builder.mul(tap.index, ir.IntType(64)(filters))
+
+@intrinsic
+def row_tile(
+    typingctx,
+    filters,
+    vectors,
+    source,
+    start,
+    pitch,
+    channels,
+    lines,
+    line,
+    last_line,
+    columns,
+    column,
+    last_column,
+    weights,
+    first,
+    sums,
+    at,
+    sums_pitch,
+):
+    """Sum over channels and taps for some filters and neighbouring positions.
+
+    Taps form lines and columns. With ``k < filters``, ``line <= l < last_line``,
+    ``column <= j < last_column`` and as many ``i`` as the vectors hold,
+
+        sums[at + k * sums_pitch + i] = sum over c < channels, l and j of
+            source[start + c * pitch + lines[l] + columns[j] + i]
+            * weights[first + ((c * len(lines) + l) * len(columns) + j) * filters + k]
+
+    Filters and vectors must be a pair that ``ROW_TILES`` has.
+    """
+    int64 = types.int64
+    signature = types.void(
+        int64,
+        int64,
+        source,
+        int64,
+        int64,
+        int64,
+        lines,
+        int64,
+        int64,
+        columns,
+        int64,
+        int64,
+        weights,
+        int64,
+        sums,
+        int64,
+        int64,
+    )
+
+    def codegen(context, builder, signature, args):
+        filters, vectors, source, start, pitch, channels = args[:6]
+        lines, line, last_line, columns, column, last_column = args[6:12]
+        weights, first, sums, at, sums_pitch = args[12:]
+        emit = _Emitter(context, builder, signature.args[2].dtype)
+
+        def length(number, array):
+            kind = context.make_array(signature.args[number])
+            return builder.extract_value(kind(context, builder, array).shape, 0)
+
+        index = ir.IntType(64)
+        for width, choices in ROW_TILES.items():
+            for choice in choices:
+                chosen = builder.and_(
+                    builder.icmp_signed("==", filters, index(width)),
+                    builder.icmp_signed("==", vectors, index(choice)),
+                )
+                with builder.if_then(chosen):
+                    _emit_row_tile(
+                        emit,
+                        width,
+                        choice,
+                        emit.data(signature.args[2], source),
+                        emit.data(signature.args[12], weights),
+                        emit.data(signature.args[14], sums),
+                        (start, pitch, channels, first, at, sums_pitch),
+                        (
+                            (emit.data(signature.args[6], lines), length(6, lines)),
+                            line,
+                            last_line,
+                            emit.data(signature.args[9], columns),
+                            column,
+                            last_column,
+                            length(9, columns),
+                        ),
                     )
-                    for k in range(filters):
-                        value = emit.splat(weights, _index(builder, weight, k))
-                        for v in range(vectors):
-                            emit.add_product(totals[k][v], value, inputs[v])
-            for k in range(filters):
-                for v in range(vectors):
-                    emit.store(
-                        builder.load(totals[k][v]),
-                        sums,
-                        ir.IntType(64)((k * vectors + v) * emit.lanes),
-                    )
-            return context.get_dummy_value()
+        return context.get_dummy_value()
 
-        return signature, codegen
-
-    return row_tile
-
-
-#: By number of filters. ``row_tile[K](source, start, pitch, channels, offsets,
-#: weights, first, sums)`` computes for ``K`` filters, and for as many
-#: neighbouring positions as ``ROW_TILES[K]`` vectors hold,
-#:
-#:     sums[k, i] = sum over c, t of  source[start + c * pitch + offsets[t] + i]
-#:                                  * weights[first + (c * taps + t) * K + k]
-row_tile = {
-    filters: _make_row_tile(filters, vectors) for filters, vectors in ROW_TILES.items()
-}
+    return signature, codegen
 
 
 def _make_dot_tile(rows: int, columns: int):
     @intrinsic
-    def dot_tile(typingctx, left, left_starts, right, right_starts, length, sums):
+    def dot_tile(
+        typingctx, left, left_starts, right, right_starts, pitch, runs, length, sums
+    ):
+        int64 = types.int64
         signature = types.void(
-            left, left_starts, right, right_starts, types.int64, sums
+            left, left_starts, right, right_starts, int64, int64, int64, sums
         )
 
         def codegen(context, builder, signature, args):
-            left, left_starts, right, right_starts, length, sums = args
+            left, left_starts, right, right_starts, pitch, runs, length, sums = args
             emit = _Emitter(context, builder, signature.args[0].dtype)
             left = emit.data(signature.args[0], left)
             left_starts = emit.data(signature.args[1], left_starts)
             right = emit.data(signature.args[2], right)
             right_starts = emit.data(signature.args[3], right_starts)
-            sums = emit.data(signature.args[5], sums)
+            sums = emit.data(signature.args[7], sums)
             index = ir.IntType(64)
             left_rows = [
                 builder.gep(left, [builder.load(builder.gep(left_starts, [index(r)]))])
@@ -239,13 +377,16 @@ def _make_dot_tile(rows: int, columns: int):
             ]
             totals = emit.zeros(rows, columns)
             steps = builder.udiv(length, index(emit.lanes))
-            with cgutils.for_range(builder, steps) as step:
-                position = builder.mul(step.index, index(emit.lanes))
-                lefts = [emit.load(row, position) for row in left_rows]
-                for c in range(columns):
-                    value = emit.load(right_rows[c], position)
-                    for r in range(rows):
-                        emit.add_product(totals[r][c], lefts[r], value)
+            with cgutils.for_range(builder, runs) as run:
+                base = builder.mul(run.index, pitch)
+                with cgutils.for_range(builder, steps) as step:
+                    position = builder.mul(step.index, index(emit.lanes))
+                    position = builder.add(base, position)
+                    lefts = [emit.load(row, position) for row in left_rows]
+                    for c in range(columns):
+                        value = emit.load(right_rows[c], position)
+                        for r in range(rows):
+                            emit.add_product(totals[r][c], lefts[r], value)
             for r in range(rows):
                 for c in range(columns):
                     total = emit.horizontal_sum(builder.load(totals[r][c]))
@@ -258,12 +399,112 @@ def _make_dot_tile(rows: int, columns: int):
     return dot_tile
 
 
-#: ``dot_tile(left, left_starts, right, right_starts, length, sums)`` computes
-#: for the rows and columns of ``DOT_TILE``, ``length`` a multiple of the lanes,
+#: ``dot_tile(left, left_starts, right, right_starts, pitch, runs, length,
+#: sums)`` computes for the rows and columns of ``DOT_TILE``, with ``length`` a
+#: multiple of the lanes, ``j < runs`` and ``i < length``,
 #:
-#:     sums[r, c] = sum over i < length of  left[left_starts[r] + i]
-#:                                        * right[right_starts[c] + i]
+#:     sums[r, c] = sum over j, i of  left[left_starts[r] + j * pitch + i]
+#:                                  * right[right_starts[c] + j * pitch + i]
 dot_tile = _make_dot_tile(*DOT_TILE)
+
+
+@intrinsic
+def move(typingctx, source, start, target, at, count, bias, threshold, below):
+    """Copy a run of neighbouring elements, with what follows a sum.
+
+    ``target[at + i] = below if v < threshold else v`` where ``v = source[start
+    + i] + bias``, for ``i < count``.
+    """
+    int64, scalar = types.int64, source.dtype
+    signature = types.void(source, int64, target, int64, int64, scalar, scalar, scalar)
+
+    def codegen(context, builder, signature, args):
+        source, start, target, at, count, bias, threshold, below = args
+        emit = _Emitter(context, builder, signature.args[0].dtype)
+        source = emit.data(signature.args[0], source)
+        target = emit.data(signature.args[2], target)
+        epilogue = [emit.fill(each) for each in (bias, threshold, below)]
+        lanes = ir.IntType(64)(emit.lanes)
+        whole = builder.sdiv(count, lanes)
+        with cgutils.for_range(builder, whole) as step:
+            shift = builder.mul(step.index, lanes)
+            vector = emit.load(source, builder.add(start, shift))
+            emit.store(emit.finish(vector, *epilogue), target, builder.add(at, shift))
+        shift = builder.mul(whole, lanes)
+        rest = builder.sub(count, shift)
+        with builder.if_then(builder.icmp_signed(">", rest, ir.IntType(64)(0))):
+            mask = emit.mask(rest)
+            vector = emit.load_some(source, builder.add(start, shift), mask)
+            vector = emit.finish(vector, *epilogue)
+            emit.store_some(vector, target, builder.add(at, shift), mask)
+        return context.get_dummy_value()
+
+    return signature, codegen
+
+
+@intrinsic
+def transpose(
+    typingctx,
+    source,
+    start,
+    source_pitch,
+    rows,
+    columns,
+    target,
+    at,
+    target_pitch,
+    targets,
+    width,
+    bias,
+    threshold,
+    below,
+):
+    """Transpose a block of at most as many rows and columns as a vector has lanes.
+
+    Reads ``source[start + r * source_pitch + c]`` for ``r < rows`` and ``c <
+    columns``, takes zeros for the others, and writes ``target[at + c *
+    target_pitch + r]`` for ``c < targets`` and ``r < width``, treated like in
+    :data:`move`.
+    """
+    int64, scalar = types.int64, source.dtype
+    signature = types.void(
+        source,
+        int64,
+        int64,
+        int64,
+        int64,
+        target,
+        int64,
+        int64,
+        int64,
+        int64,
+        scalar,
+        scalar,
+        scalar,
+    )
+
+    def codegen(context, builder, signature, args):
+        source, start, source_pitch, rows, columns = args[:5]
+        target, at, target_pitch, targets, width, bias, threshold, below = args[5:]
+        emit = _Emitter(context, builder, signature.args[0].dtype)
+        source = emit.data(signature.args[0], source)
+        target = emit.data(signature.args[5], target)
+        epilogue = [emit.fill(each) for each in (bias, threshold, below)]
+        index = ir.IntType(64)
+        vectors = []
+        for r in range(emit.lanes):
+            inside = builder.icmp_signed("<", index(r), rows)
+            mask = emit.mask(builder.select(inside, columns, index(0)))
+            position = builder.add(start, builder.mul(index(r), source_pitch))
+            vectors.append(emit.load_some(source, position, mask))
+        for c, vector in enumerate(emit.transposed(vectors)):
+            inside = builder.icmp_signed("<", index(c), targets)
+            mask = emit.mask(builder.select(inside, width, index(0)))
+            position = builder.add(at, builder.mul(index(c), target_pitch))
+            emit.store_some(emit.finish(vector, *epilogue), target, position, mask)
+        return context.get_dummy_value()
+
+    return signature, codegen
 
 
 @intrinsic

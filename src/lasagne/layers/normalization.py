@@ -7,7 +7,7 @@ import pytensor.tensor as pt
 from pytensor.tensor.sharedvar import TensorSharedVariable
 from pytensor.tensor.variable import TensorVariable
 
-from .. import init, nonlinearities
+from .. import init, nonlinearities, ops
 from ..ops import UpdatingVariable
 from ..ops.pool import pool
 from .base import Layer
@@ -256,15 +256,15 @@ class BatchNormLayer(Layer):
         if batch_norm_update_averages is None:
             batch_norm_update_averages = not deterministic
 
+        if not batch_norm_use_averages:
+            return self._normalize_by_batch(input, batch_norm_update_averages)
         mean, inv_std = self.mean, self.inv_std
-        if batch_norm_update_averages or not batch_norm_use_averages:
-            batch_mean = input.mean(self.axes)
-            batch_inv_std = 1.0 / pt.sqrt(input.var(self.axes) + self.epsilon)
-            if not batch_norm_use_averages:
-                mean, inv_std = batch_mean, batch_inv_std
-            if batch_norm_update_averages:
-                mean = self._with_update(mean, self.mean, batch_mean)
-                inv_std = self._with_update(inv_std, self.inv_std, batch_inv_std)
+        if batch_norm_update_averages:
+            _, batch_mean, batch_inv_std = ops.batch_norm(
+                input, axes=self.axes, epsilon=self.epsilon
+            )
+            mean = self._with_update(mean, self.mean, batch_mean)
+            inv_std = self._with_update(inv_std, self.inv_std, batch_inv_std)
 
         def aligned(statistic: TensorVariable) -> TensorVariable:
             sources = iter(range(statistic.ndim))
@@ -280,20 +280,49 @@ class BatchNormLayer(Layer):
             output = output + aligned(self.beta)
         return output
 
+    def _normalize_by_batch(
+        self, input: TensorVariable, update_averages: bool
+    ) -> TensorVariable:
+        """Normalize with the statistics of the batch, in one operation."""
+        averages = [self.mean, self.inv_std]
+        running = [
+            UpdatingVariable.sharing(average)
+            if update_averages and isinstance(average, TensorSharedVariable)
+            else None
+            for average in averages
+        ]
+        shift = self.beta
+        for each in running:
+            if each is not None:
+                shift = 0 * each if shift is None else shift + 0 * each
+        output, *batch_values = ops.batch_norm(
+            input, self.gamma, shift, self.axes, self.epsilon
+        )
+        for variable, average, value in zip(running, averages, batch_values):
+            if variable is not None:
+                variable.default_update = self._moved(average, value)
+        return output
+
     def _with_update(
         self, used: TensorVariable, average: Any, batch_value: TensorVariable
     ) -> TensorVariable:
         """Let functions that depend on ``used`` update a running average."""
         if not isinstance(average, TensorSharedVariable):
             return used
-        # A stand-in, so that nothing but this output updates the average. The
-        # update is computed from the average itself: a function may overwrite
-        # what it is about to update, and the two have their memory in common.
+        # A stand-in, so that nothing but this output updates the average.
         running = UpdatingVariable.sharing(average)
-        running.default_update = (
-            (1 - self.alpha) * average + self.alpha * batch_value
-        ).astype(average.dtype)
+        running.default_update = self._moved(average, batch_value)
         return used + 0 * running
+
+    def _moved(self, average: Any, batch_value: TensorVariable) -> TensorVariable:
+        """Compute the next value of a running average.
+
+        From the average itself, not from its stand-in: a function may overwrite
+        what it is about to update, and the two have their memory in common.
+        """
+        return ((1 - self.alpha) * average + self.alpha * batch_value).astype(
+            average.dtype
+        )
 
 
 def _take_over(layer: Any, name: str | None, suffix: str) -> tuple[Any, str | None]:

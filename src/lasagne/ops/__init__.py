@@ -4,7 +4,7 @@ These Ops need no layer: they take and return PyTensor variables and are
 differentiable like any other.
 """
 
-from . import numba
+from . import fused, numba, rewrites
 from ._registration import register_when_used
 from ._updating import UpdatingVariable
 from .conv import (
@@ -14,12 +14,20 @@ from .conv import (
     conv,
     conv_transpose,
 )
+from .crossentropy import (
+    LabelCrossentropy,
+    LabelCrossentropyGradient,
+    TargetCrossentropy,
+    TargetCrossentropyGradient,
+    softmax_crossentropy,
+)
 from .local import (
     LocalConv,
     LocalConvFilterGradient,
     LocalConvInputGradient,
     local_conv,
 )
+from .normalization import BatchNorm, BatchNormGradient, batch_norm
 from .pool import (
     MaxPool,
     MaxPoolGather,
@@ -32,9 +40,13 @@ from .pool import (
 from .random import MRG_RandomStreams
 
 __all__ = [
+    "BatchNorm",
+    "BatchNormGradient",
     "Conv",
     "ConvFilterGradient",
     "ConvInputGradient",
+    "LabelCrossentropy",
+    "LabelCrossentropyGradient",
     "LocalConv",
     "LocalConvFilterGradient",
     "LocalConvInputGradient",
@@ -44,12 +56,18 @@ __all__ = [
     "MaxPoolGradient",
     "SumPool",
     "SumPoolAdjoint",
+    "TargetCrossentropy",
+    "TargetCrossentropyGradient",
     "UpdatingVariable",
+    "batch_norm",
     "conv",
     "conv_transpose",
+    "fused",
     "local_conv",
     "numba",
     "pool",
+    "rewrites",
+    "softmax_crossentropy",
     "upscale",
 ]
 

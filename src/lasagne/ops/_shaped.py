@@ -2,10 +2,16 @@
 
 from typing import Any
 
-from pytensor.graph.basic import Apply
+from pytensor.gradient import DisconnectedType, disconnected_type
+from pytensor.graph.basic import Apply, Variable
 from pytensor.graph.op import Op
 
-__all__ = ["ShapedOp"]
+__all__ = ["LinearOp", "ShapedOp", "is_connected"]
+
+
+def is_connected(derivative: Variable) -> bool:
+    """Tell whether a cotangent or tangent is that of something differentiable."""
+    return not isinstance(derivative.type, DisconnectedType)
 
 
 class ShapedOp(Op):
@@ -33,3 +39,23 @@ class ShapedOp(Op):
         """Call :meth:`infer_shapes`; PyTensor's name for it."""
         *_, node, shapes = args
         return self.infer_shapes(node, shapes)
+
+
+class LinearOp(ShapedOp):
+    """An Op that is linear in some of its inputs, each for itself.
+
+    With respect to others it has no derivative.
+    """
+
+    #: The positions of these inputs.
+    linear_in: tuple[int, ...] = (0,)
+
+    def pushforward(self, inputs: Any, outputs: Any, tangents: Any) -> list:
+        """Apply the Op to the tangent of one input after the other, and add up."""
+        terms: list[Any] = []
+        for position in self.linear_in:
+            if is_connected(tangents[position]):
+                moved = [*inputs]
+                moved[position] = tangents[position].astype(inputs[position].dtype)
+                terms.append(self(*moved))
+        return [sum(terms[1:], start=terms[0])] if terms else [disconnected_type()]

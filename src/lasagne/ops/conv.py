@@ -41,7 +41,7 @@ from ..kernels.lengths import (
     explicit_padding,
 )
 from ._arguments import as_int_tuple, as_sizes, constant_or_none, float_operands
-from ._shaped import ShapedOp
+from ._shaped import LinearOp
 
 __all__ = [
     "Conv",
@@ -85,7 +85,7 @@ def normalize_padding(padding: Any, ndim: int) -> Padding:
     return tuple((before, after) for before, after in pairs)
 
 
-class _ConvFamily(ShapedOp):
+class _ConvFamily(LinearOp):
     """What the three Ops share: their parameters and their shape arithmetic.
 
     Parameters
@@ -110,6 +110,7 @@ class _ConvFamily(ShapedOp):
         "groups",
         "flip_filters",
     )
+    linear_in = (0, 1)
 
     def __init__(
         self,
@@ -134,7 +135,7 @@ class _ConvFamily(ShapedOp):
 
     def as_op(self, cls: type["_ConvFamily"]) -> "_ConvFamily":
         """Return another member of the family with the same parameters."""
-        return cls(**{name: getattr(self, name) for name in self.__props__})
+        return cls(**{name: getattr(self, name) for name in _ConvFamily.__props__})
 
     def extent(self, axis: int, filter_size: Any) -> Any:
         """Count the positions a filter spans on a spatial axis."""
@@ -229,25 +230,22 @@ class _ConvFamily(ShapedOp):
             (1,) * missing + self.dilation,
         )
 
-    def oriented(self, w: np.ndarray) -> np.ndarray:
-        """Reverse the filters, or not, so that they are correlated."""
-        return np.flip(w, axis=tuple(range(2, w.ndim))) if self.flip_filters else w
-
 
 def _compute(
-    function: Any, op: _ConvFamily, first: Any, second: Any, shape: Any, w: Any
-):
+    function: Any, op: _ConvFamily, arrays: Any, shape: Any, sizes: Any, *epilogue: Any
+) -> np.ndarray:
     """Run a kernel from Python; float16 is computed in float32."""
-    dtype = first.dtype
+    dtype = arrays[0].dtype
     working = np.promote_types(dtype, np.float32)
     promote = promotions[op.ndim]
     result = np.empty(shape, working)
     function(
-        promote(first.astype(working, copy=False)),
-        promote(second.astype(working, copy=False)),
+        *(promote(each.astype(working, copy=False)) for each in arrays),
         promote(result),
-        *op.kernel_geometry(w[2:]),
+        *op.kernel_geometry(sizes),
         op.groups,
+        op.flip_filters,
+        *(each.astype(working, copy=False) for each in epilogue),
     )
     return result.astype(dtype, copy=False)
 
@@ -271,11 +269,15 @@ class Conv(_ConvFamily):
 
     def perform(self, node: Apply, inputs: Any, output_storage: Any) -> None:
         x, w = inputs
+        bias = np.zeros(len(w), x.dtype)
+        least, below = x.dtype.type(-np.inf), x.dtype.type(0)
+        output_storage[0][0] = self.convolve(x, w, bias, least, below)
+
+    def convolve(self, x: np.ndarray, w: np.ndarray, *epilogue: Any) -> np.ndarray:
+        """Call :func:`lasagne.kernels.conv.forward`."""
         self.check(x.shape, w.shape)
         shape = (x.shape[0], w.shape[0], *self.output_sizes(x.shape[2:], w.shape[2:]))
-        output_storage[0][0] = _compute(
-            kernel.forward, self, x, self.oriented(w), shape, w.shape
-        )
+        return _compute(kernel.forward, self, (x, w), shape, w.shape[2:], *epilogue)
 
     def pullback(self, inputs: Any, outputs: Any, cotangents: Any) -> list:
         x, w = inputs
@@ -314,7 +316,7 @@ class ConvInputGradient(_ConvFamily):
         shape = (y.shape[0], w.shape[1] * self.groups, *map(int, sizes))
         self.check(shape, w.shape, y.shape)
         output_storage[0][0] = _compute(
-            kernel.input_gradient, self, self.oriented(w), y, shape, w.shape
+            kernel.input_gradient, self, (w, y), shape, w.shape[2:]
         )
 
     def pullback(self, inputs: Any, outputs: Any, cotangents: Any) -> list:
@@ -354,8 +356,9 @@ class ConvFilterGradient(_ConvFamily):
         x, y, *sizes = inputs
         shape = (y.shape[1], x.shape[1] // self.groups, *map(int, sizes))
         self.check(x.shape, shape, y.shape)
-        w = _compute(kernel.filter_gradient, self, x, y, shape, shape)
-        output_storage[0][0] = self.oriented(w)
+        output_storage[0][0] = _compute(
+            kernel.filter_gradient, self, (x, y), shape, shape[2:]
+        )
 
     def pullback(self, inputs: Any, outputs: Any, cotangents: Any) -> list:
         x, y, *sizes = inputs

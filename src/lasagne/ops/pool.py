@@ -38,7 +38,7 @@ from pytensor.tensor.variable import TensorVariable
 from ..kernels import pool as kernel
 from ..kernels.lengths import pool_output_length
 from ._arguments import as_int_tuple, as_sizes, constant_or_none
-from ._shaped import ShapedOp
+from ._shaped import LinearOp, is_connected
 
 __all__ = [
     "MaxPool",
@@ -51,7 +51,7 @@ __all__ = [
 ]
 
 
-class _PoolFamily(ShapedOp):
+class _PoolFamily(LinearOp):
     """What all the Ops share: their geometry.
 
     The inputs are one or more arrays, then one window size per pooled axis,
@@ -284,6 +284,12 @@ class MaxPool(_PoolFamily):
         gradient = self.as_op(MaxPoolGradient)(x, *outputs, *cotangents, *extents)
         return [gradient, *self.disconnected(inputs)]
 
+    def pushforward(self, inputs: Any, outputs: Any, tangents: Any) -> list:
+        x, *extents = inputs
+        if not is_connected(tangents[0]):
+            return [disconnected_type()]
+        return [self.as_op(MaxPoolGather)(x, *outputs, tangents[0], *extents)]
+
 
 class MaxPoolGradient(_PoolFamily):
     """Send the gradient of every maximum to all elements that equal it.
@@ -292,6 +298,7 @@ class MaxPoolGradient(_PoolFamily):
     """
 
     num_arrays = 3
+    linear_in = (2,)
 
     def make_node(self, *inputs: Any) -> Apply:
         [x, y, gy], window, stride = self.operands(inputs)
@@ -328,6 +335,7 @@ class MaxPoolGather(_PoolFamily):
     """
 
     num_arrays = 3
+    linear_in = (2,)
 
     def make_node(self, *inputs: Any) -> Apply:
         [x, y, gx], window, stride = self.operands(inputs)

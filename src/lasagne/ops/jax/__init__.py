@@ -3,6 +3,14 @@
 Imported right after PyTensor's JAX dispatch, never before.
 """
 
-from . import conv, local, pool, random
+from . import conv, crossentropy, elementary, local, normalization, pool, random
 
-__all__ = ["conv", "local", "pool", "random"]
+__all__ = [
+    "conv",
+    "crossentropy",
+    "elementary",
+    "local",
+    "normalization",
+    "pool",
+    "random",
+]

@@ -35,7 +35,7 @@ def _forward(op: Any) -> Callable:
         x = x.reshape(x.shape[0], groups, x.shape[1] // groups, *x.shape[2:])
         w = w.reshape(groups, w.shape[0] // groups, *w.shape[1:])
         y = jnp.einsum(product, x, w, precision=lax.Precision.HIGHEST)
-        return y.reshape(y.shape[0], -1, *output_sizes)
+        return y.reshape(y.shape[0], y.shape[1] * y.shape[2], *output_sizes)
 
     return forward
 

@@ -1,5 +1,5 @@
 """How Numba computes the Ops: one module per family, beside the Op's own."""
 
-from . import conv, local, pool, random
+from . import conv, crossentropy, fused, local, normalization, pool, random
 
-__all__ = ["conv", "local", "pool", "random"]
+__all__ = ["conv", "crossentropy", "fused", "local", "normalization", "pool", "random"]

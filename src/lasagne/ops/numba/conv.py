@@ -4,6 +4,7 @@ from collections.abc import Callable
 from typing import Any
 
 import numpy as np
+from numba import from_dtype, types
 from pytensor.graph.basic import Apply
 from pytensor.link.numba.dispatch.basic import (
     numba_njit,
@@ -11,9 +12,12 @@ from pytensor.link.numba.dispatch.basic import (
 )
 
 from ...kernels import conv as kernel
-from ...kernels import geometry, lengths, simd
+from ...kernels import conv_blocks, geometry, lengths, simd, threads
 from ..conv import Conv, ConvFilterGradient, ConvInputGradient
+from ._external import external
 from ._keys import kernel_key
+
+_MODULES = (kernel, conv_blocks, geometry, simd, lengths, threads)
 
 _extent = numba_njit(lengths.dilated_extent)
 _explicit_padding = numba_njit(lengths.explicit_padding)
@@ -37,21 +41,15 @@ def _sizes_3d(sizes):
 _promote_sizes = {1: _sizes_1d, 2: _sizes_2d, 3: _sizes_3d}
 
 
-def _key(op: Any) -> str:
-    return kernel_key(op, kernel, geometry, simd, lengths)
+def conv_key(op: Any) -> str:
+    """Return the cache key of a member of the family."""
+    return kernel_key(op, *_MODULES)
 
 
 def _steps(op: Any) -> tuple[tuple[int, ...], tuple[int, ...]]:
     """Return stride and dilation for three spatial axes."""
     missing = (1,) * (3 - op.ndim)
     return missing + op.stride, missing + op.dilation
-
-
-def _oriented(op: Any) -> Callable:
-    """Return the function that reverses promoted filters, if they are flipped."""
-    if not op.flip_filters:
-        return numba_njit(lambda w: w)
-    return numba_njit(lambda w: np.ascontiguousarray(w[:, :, ::-1, ::-1, ::-1]))
 
 
 def _padding(op: Any) -> Callable:
@@ -78,28 +76,52 @@ def _padding(op: Any) -> Callable:
     return padding
 
 
-@register_funcify_and_cache_key(Conv)
-def numba_funcify_Conv(op: Conv, node: Apply, **kwargs: Any) -> tuple[Callable, str]:
-    """Call :func:`lasagne.kernels.conv.forward`."""
+def _kernel(function: Any, dtype: str, *epilogue: types.Type) -> Callable:
+    """Return a way to call a kernel of the family for arrays of a dtype."""
+    array = types.Array(from_dtype(np.dtype(dtype)), 5, "C")
+    triple = types.UniTuple(types.int64, 3)
+    arguments = (array,) * 3 + (triple,) * 3 + (types.int64, types.boolean)
+    return external(function, arguments + epilogue, *_MODULES)
+
+
+def convolution(op: Conv, dtype: str) -> Callable:
+    """Return a function of input, filters and what is done to the sums."""
     promote, demote = geometry.promote[op.ndim], geometry.demote[op.ndim]
-    oriented, padding = _oriented(op), _padding(op)
+    padding, flip = _padding(op), op.flip_filters
     stride, dilation, groups = *_steps(op), op.groups
-    forward, output_sizes, check = kernel.forward, geometry.output_sizes, geometry.check
+    output_sizes, check = geometry.output_sizes, geometry.check
+    number = from_dtype(np.dtype(dtype))
+    bias = types.Array(number, 1, "C")
+    forward = _kernel(kernel.forward, dtype, bias, number, number)
 
     @numba_njit
-    def conv(x, w):
+    def convolve(x, w, bias, least, below):
         x = promote(x)
-        w = oriented(promote(w))
+        w = promote(w)
         before, after = padding(w.shape[2:])
         shape = (x.shape[0], w.shape[0]) + output_sizes(
             x.shape[2:], w.shape[2:], stride, before, after, dilation
         )
         check(x.shape, w.shape, shape, stride, before, after, dilation, groups)
         y = np.empty(shape, x.dtype)
-        forward(x, w, y, stride, before, dilation, groups)
+        forward(x, w, y, stride, before, dilation, groups, flip, bias, least, below)
         return demote(y)
 
-    return conv, _key(op)
+    return convolve
+
+
+@register_funcify_and_cache_key(Conv)
+def numba_funcify_Conv(op: Conv, node: Apply, **kwargs: Any) -> tuple[Callable, str]:
+    """Call :func:`lasagne.kernels.conv.forward`."""
+    convolve = convolution(op, node.inputs[0].type.dtype)
+
+    @numba_njit
+    def conv(x, w):
+        number = x.dtype.type
+        bias = np.zeros(w.shape[0], x.dtype)
+        return convolve(x, w, bias, number(-np.inf), number(0))
+
+    return conv, conv_key(op)
 
 
 @register_funcify_and_cache_key(ConvInputGradient)
@@ -108,23 +130,24 @@ def numba_funcify_ConvInputGradient(
 ) -> tuple[Callable, str]:
     """Call :func:`lasagne.kernels.conv.input_gradient`."""
     promote, demote = geometry.promote[op.ndim], geometry.demote[op.ndim]
-    oriented, padding = _oriented(op), _padding(op)
+    padding, flip = _padding(op), op.flip_filters
     stride, dilation, groups = *_steps(op), op.groups
     promote_sizes = _promote_sizes[op.ndim]
-    input_gradient, check = kernel.input_gradient, geometry.check
+    input_gradient = _kernel(kernel.input_gradient, node.inputs[0].type.dtype)
+    check = geometry.check
 
     @numba_njit
     def conv_input_gradient(w, y, *sizes):
-        w = oriented(promote(w))
+        w = promote(w)
         y = promote(y)
         before, after = padding(w.shape[2:])
         shape = (y.shape[0], w.shape[1] * groups) + promote_sizes(sizes)
         check(shape, w.shape, y.shape, stride, before, after, dilation, groups)
         x = np.empty(shape, y.dtype)
-        input_gradient(w, y, x, stride, before, dilation, groups)
+        input_gradient(w, y, x, stride, before, dilation, groups, flip)
         return demote(x)
 
-    return conv_input_gradient, _key(op)
+    return conv_input_gradient, conv_key(op)
 
 
 @register_funcify_and_cache_key(ConvFilterGradient)
@@ -133,10 +156,11 @@ def numba_funcify_ConvFilterGradient(
 ) -> tuple[Callable, str]:
     """Call :func:`lasagne.kernels.conv.filter_gradient`."""
     promote, demote = geometry.promote[op.ndim], geometry.demote[op.ndim]
-    oriented, padding = _oriented(op), _padding(op)
+    padding, flip = _padding(op), op.flip_filters
     stride, dilation, groups = *_steps(op), op.groups
     promote_sizes = _promote_sizes[op.ndim]
-    filter_gradient, check = kernel.filter_gradient, geometry.check
+    filter_gradient = _kernel(kernel.filter_gradient, node.inputs[0].type.dtype)
+    check = geometry.check
 
     @numba_njit
     def conv_filter_gradient(x, y, *sizes):
@@ -145,7 +169,7 @@ def numba_funcify_ConvFilterGradient(
         before, after = padding(shape[2:])
         check(x.shape, shape, y.shape, stride, before, after, dilation, groups)
         w = np.empty(shape, x.dtype)
-        filter_gradient(x, y, w, stride, before, dilation, groups)
-        return demote(oriented(w))
+        filter_gradient(x, y, w, stride, before, dilation, groups, flip)
+        return demote(w)
 
-    return conv_filter_gradient, _key(op)
+    return conv_filter_gradient, conv_key(op)
