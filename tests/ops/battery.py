@@ -482,6 +482,8 @@ def ops() -> list[str]:
         and value.__module__ == module.__name__
         and not name.startswith("_")
         and "make_node" in vars(value)
+        # A rewrite makes these for Numba alone; test_fused.py tries them.
+        and value.__module__ != "lasagne.ops.fused"
     }
     return sorted(names)
 

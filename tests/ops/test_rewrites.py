@@ -168,6 +168,31 @@ def test_softmax_of_columns_stays():
     assert not nodes_of(function, LabelCrossentropy)
 
 
+def test_minibatches_of_shared_data():
+    """Comparing sizes leaves the expressions of the graph as they are."""
+    data = pytensor.shared(np.repeat(X, 3, axis=0))
+    classes = pytensor.shared(np.tile(Y, 3).astype("float64"))
+    index = pt.lscalar("index")
+    labels = pt.ivector("labels")
+    rows = pt.arange(labels.shape[0])
+    log_probabilities = pt.special.log_softmax(pt.tanh(ACTIVATIONS), axis=-1)
+    batch = slice(index * 4, (index + 1) * 4)
+    function = pytensor.function(
+        [index],
+        -pt.mean(log_probabilities[rows, labels]),
+        givens={
+            ACTIVATIONS: data[batch],
+            labels: pt.cast(classes, "int32")[batch],
+        },
+        mode=OPTIMIZED,
+    )
+    assert nodes_of(function, LabelCrossentropy)
+    expected = np.tanh(data.get_value()[4:8])
+    expected -= np.log(np.exp(expected).sum(axis=1, keepdims=True))
+    expected = -expected[range(4), classes.get_value().astype(int)[4:8]].mean()
+    np.testing.assert_allclose(function(1), expected)
+
+
 # Batch normalization
 
 

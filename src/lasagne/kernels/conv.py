@@ -72,13 +72,17 @@ that is late (there may be more programs than processors) then costs once. Sums
 do not depend on how many threads there are, so neither do results.
 """
 
+import sys
 from collections import namedtuple
+from functools import cache, wraps
 
 import numpy as np
-from numba import njit, prange
+from numba import from_dtype, njit, prange, types
 
+from . import conv_blocks, geometry, lengths, linking, simd, threads
 from .conv_blocks import (
     PIECE,
+    Block,
     Source,
     add,
     block_at,
@@ -107,9 +111,12 @@ from .simd import (
 )
 from .threads import num_threads
 
-__all__ = ["filter_gradient", "forward", "input_gradient"]
+__all__ = ["MODULES", "filter_gradient", "forward", "input_gradient", "prepare"]
 
 _JIT = {"cache": True, "nogil": True}
+
+# For what is called by compiled functions only.
+_PART = {"nogil": True, "no_cpython_wrapper": True, "no_cfunc_wrapper": True}
 
 # ---------------------------------------------------------------------------
 # Sizes of blocks. What was tried and what it gave is in benchmarks/log.md.
@@ -146,6 +153,25 @@ _ONES = (1, 1, 1)
 _NONE = (0, 0, 0)
 
 
+_MODULE = sys.modules[__name__]
+
+#: Where the text of the kernels is written.
+MODULES = (_MODULE, conv_blocks, geometry, lengths, linking, simd, threads)
+
+
+def _kernel(function):
+    """Make a kernel: a Python function, and what it calls as ``compiled``."""
+    compiled = linking.watch(njit(**_JIT)(function), *MODULES)
+
+    @wraps(function)
+    def kernel(*arguments):
+        prepare(str(arguments[0].dtype))
+        compiled(*arguments)
+
+    vars(kernel)["compiled"] = compiled
+    return kernel
+
+
 #: What it writes, and what is done to a sum before it is written.
 Target = namedtuple("Target", "values shape channels step bias threshold below")
 
@@ -157,10 +183,94 @@ Taps = namedtuple("Taps", "lines columns first shift weights")
 
 
 # ---------------------------------------------------------------------------
+# What is called from outside: large functions, compiled once for each dtype
+
+_externals: list[linking.External] = []
+
+
+def _called_from_outside(types_for, position, **options):
+    """Compile a function apart from its callers; they call what this returns."""
+
+    def decorate(function):
+        kernel = linking.watch(njit(**_JIT, **options)(function), *MODULES)
+        outside = linking.External(kernel, types_for, position, MODULES)
+        _externals.append(outside)
+        return outside.call
+
+    return decorate
+
+
+@cache
+def prepare(dtype):
+    """Compile, or load, what the kernels call from outside for a dtype.
+
+    The kernels do that themselves; who calls their ``compiled`` must do it first.
+    """
+    number = from_dtype(np.dtype(dtype))
+    for outside in _externals:
+        outside.prepare(number)
+
+
+_SIZES = types.UniTuple(types.int64, 3)
+_TABLE = types.Array(types.int64, 2, "C")
+_BLOCK = types.NamedTuple(
+    (
+        types.int64,
+        types.int64,
+        _SIZES,
+        _SIZES,
+        _SIZES,
+        types.boolean,
+        types.UniTuple(types.int64, 4),
+        types.int64,
+    ),
+    Block,
+)
+
+
+def _flat_array(number):
+    return types.Array(number, 1, "C")
+
+
+def _source(number):
+    shape = types.UniTuple(types.int64, 5)
+    return types.NamedTuple(
+        (_flat_array(number), shape, types.int64, _SIZES, _SIZES, _SIZES), Source
+    )
+
+
+def _target(number):
+    shape, values = types.UniTuple(types.int64, 5), _flat_array(number)
+    return types.NamedTuple(
+        (values, shape, types.int64, _SIZES, values, number, number), Target
+    )
+
+
+def _taps(number):
+    return types.NamedTuple((_TABLE,) * 4 + (_flat_array(number),), Taps)
+
+
+_pack = _called_from_outside(
+    lambda number: (
+        _source(number),
+        types.int64,
+        types.int64,
+        _BLOCK,
+        _SIZES,
+        _flat_array(number),
+        types.int64,
+        number,
+        number,
+    ),
+    position=7,
+)(pack)
+
+
+# ---------------------------------------------------------------------------
 # Taps and weights
 
 
-@njit(**_JIT)
+@njit(**_PART)
 def _reach(filter_sizes, stride, dilation):
     """Return the largest ``q`` of any tap, for each axis."""
     return (
@@ -170,7 +280,7 @@ def _reach(filter_sizes, stride, dilation):
     )
 
 
-@njit(**_JIT)
+@njit(**_PART)
 def _axis_phases(filter_size, stride, dilation):
     """Count the phases that taps read: all that come before the largest."""
     if dilation % stride == 0:
@@ -178,7 +288,7 @@ def _axis_phases(filter_size, stride, dilation):
     return min(stride, (filter_size - 1) * dilation + 1)
 
 
-@njit(**_JIT)
+@njit(**_PART)
 def _phases(filter_sizes, stride, dilation):
     return (
         _axis_phases(filter_sizes[0], stride[0], dilation[0]),
@@ -187,7 +297,7 @@ def _phases(filter_sizes, stride, dilation):
     )
 
 
-@njit(**_JIT)
+@njit(**_PART)
 def _block_width(filters):
     """Choose the narrowest tile that holds so many filters."""
     width = _WIDEST
@@ -196,7 +306,7 @@ def _block_width(filters):
     return width
 
 
-@njit(**_JIT)
+@njit(**_PART)
 def _pack_weight_block(w, backwards, order, first, piece, groups, packed):
     """Pack one block of targets for one set of taps of one group."""
     filters, channels = w.shape[0] // groups, w.shape[1]
@@ -225,14 +335,14 @@ def _pack_weight_block(w, backwards, order, first, piece, groups, packed):
             at += width
 
 
-@njit(parallel=True, **_JIT)
+@njit(parallel=True, **_PART)
 def _pack_many_weights(w, backwards, order, first, pieces, groups, packed):
     for index in prange(pieces):
         piece = np.int64(index)  # it is unsigned, and would make floats of others
         _pack_weight_block(w, backwards, order, first, piece, groups, packed)
 
 
-@njit(**_JIT)
+@njit(**_PART)
 def _pack_weights(w, backwards, order, first, groups):
     """Store weights in the order in which the tiles read them.
 
@@ -258,15 +368,17 @@ def _pack_weights(w, backwards, order, first, groups):
 # Correlation of flat rows: forward and input gradient
 
 
-@njit(**_JIT)
-def _write_rows(sums, first, last, row, block, target, channel, filters, shift):
+@njit(**_PART)
+def _write_rows(
+    sums, first, last, d, first_row, block, target, channel, filters, shift
+):
     """Write positions of rows to where they belong, but for what wraps around.
 
     Grid position ``o`` goes to ``o * step + shift``, if the target has it.
     """
     shape, step = target.shape, target.step
     width, length = block.extent[2], block.size[2]
-    td = (block.start[0] + row[0]) * step[0] + shift[0]
+    td = (block.start[0] + d) * step[0] + shift[0]
     if td < 0 or td >= shape[2]:
         return
     shift_w = block.start[2] * step[2] + shift[2]
@@ -279,7 +391,7 @@ def _write_rows(sums, first, last, row, block, target, channel, filters, shift):
             position += width - w
             continue
         run = min(length - w, last - position)
-        th = (block.start[1] + row[1] + h) * step[1] + shift[1]
+        th = (block.start[1] + first_row + h) * step[1] + shift[1]
         start, stop = max(lowest, w), min(highest, w + run)
         if 0 <= th < shape[3] and start < stop:
             to = ((block.image + n) * shape[1] + channel) * shape[2] + td
@@ -306,13 +418,13 @@ def _write_rows(sums, first, last, row, block, target, channel, filters, shift):
         position += run
 
 
-@njit(**_JIT)
-def _write_images(sums, first, last, row, block, target, channel, filters, shift):
+@njit(**_PART)
+def _write_images(sums, first, last, d, h, block, target, channel, filters, shift):
     """Write positions of a row whose vectors hold images."""
     shape, step = target.shape, target.step
     lanes = block.steps[2]
-    td = (block.start[0] + row[0]) * step[0] + shift[0]
-    th = (block.start[1] + row[1]) * step[1] + shift[1]
+    td = (block.start[0] + d) * step[0] + shift[0]
+    th = (block.start[1] + h) * step[1] + shift[1]
     if td < 0 or td >= shape[2] or th < 0 or th >= shape[3]:
         return
     shift_w = block.start[2] * step[2] + shift[2]
@@ -350,7 +462,7 @@ def _write_images(sums, first, last, row, block, target, channel, filters, shift
         to += plane
 
 
-@njit(**_JIT)
+@njit(**_PART)
 def _lines_inside(source, lines, first, last, d, h):
     """Return the range of lines that meet the source from row ``(d, h)``."""
     low, high = last, first
@@ -365,7 +477,7 @@ def _lines_inside(source, lines, first, last, d, h):
     return (low, high) if low < high else (first, first)
 
 
-@njit(**_JIT)
+@njit(**_PART)
 def _columns_inside(source, columns, first, last, begin, end):
     """Return the range of columns that meet the source from some positions."""
     low, high = last, first
@@ -380,7 +492,7 @@ def _columns_inside(source, columns, first, last, begin, end):
     return (low, high) if low < high else (first, first)
 
 
-@njit(**_JIT)
+@njit(**_PART)
 def _offsets(taps, block, phases):
     """Return how far lines and columns are from the position they belong to."""
     steps, pitch = block.steps, block.pitch
@@ -396,14 +508,15 @@ def _offsets(taps, block, phases):
     return lines, columns
 
 
-@njit(**_JIT)
+@njit(**_PART)
 def _correlate_run(
     block,
     packed,
     origin,
     first,
     last,
-    row,
+    d,
+    h,
     inside,
     source,
     target,
@@ -464,13 +577,13 @@ def _correlate_run(
         channel = group * target.channels + each * _WIDEST
         if block.inside:
             _write_images(
-                sums, first, last, row, block, target, channel, filters, shift
+                sums, first, last, d, h, block, target, channel, filters, shift
             )
         else:
-            _write_rows(sums, first, last, row, block, target, channel, filters, shift)
+            _write_rows(sums, first, last, d, h, block, target, channel, filters, shift)
 
 
-@njit(**_JIT)
+@njit(**_PART)
 def _rows_alike(source, taps, chosen, block, d, h):
     """Count the rows from ``(d, h)`` on that meet the same lines of taps."""
     line, last_line = taps.first[chosen, 0], taps.first[chosen + 1, 0]
@@ -489,7 +602,20 @@ def _rows_alike(source, taps, chosen, block, d, h):
     return rows, inside
 
 
-@njit(**_JIT)
+@_called_from_outside(
+    lambda number: (
+        _BLOCK,
+        _flat_array(number),
+        types.int64,
+        _source(number),
+        _target(number),
+        _taps(number),
+        types.int64,
+        types.UniTuple(types.int64, 2),
+        _flat_array(number),
+    ),
+    position=1,
+)
 def _correlate_block(block, packed, base, source, target, taps, group, share, sums):
     """Correlate a packed block with a share of the blocks of targets."""
     steps, lanes = block.steps, VECTOR_BYTES // sums.itemsize
@@ -498,7 +624,7 @@ def _correlate_block(block, packed, base, source, target, taps, group, share, su
     for chosen in range(len(taps.shift)):
         weights = group * taps.first[-1, 2] + taps.first[chosen, 2]
         for d in range(block.size[0]):
-            h = 0
+            h = np.int64(0)  # as a literal, it would be one more type
             while h < block.size[1]:
                 rows, inside = _rows_alike(source, taps, chosen, block, d, h)
                 if block.inside:
@@ -513,7 +639,8 @@ def _correlate_block(block, packed, base, source, target, taps, group, share, su
                         base + d * steps[0] + h * steps[1],
                         first,
                         min(first + PIECE, length),
-                        (d, h),
+                        d,
+                        h,
                         inside,
                         source,
                         target,
@@ -529,7 +656,60 @@ def _correlate_block(block, packed, base, source, target, taps, group, share, su
                 h += rows
 
 
-@njit(parallel=True, **_JIT)
+@njit(**_PART)
+def _unpacked(source, group, block, size, reach):
+    """Return where a block begins in the source, if it need not be packed.
+
+    That is if there is one tap and the grid is the source itself, as in a 1x1
+    convolution; and if no tile reads past the end of the array. Otherwise -1.
+    """
+    shape = source.shape
+    if (
+        block.images != 1
+        or block.inside
+        or block.size[2] != shape[4]
+        or reach != _NONE
+        or source.step != _ONES
+        or source.before != _NONE
+        or size != shape[2:]
+    ):
+        return -1
+    row = (block.image * shape[1] + group * source.channels) * shape[2]
+    place = ((row + block.start[0]) * shape[3] + block.start[1]) * shape[4]
+    plane = volume(size)
+    end = place + (source.channels - 1) * plane + volume(block.size)
+    if block.size[0] > 1:
+        end = place + source.channels * plane
+    spare = VECTOR_BYTES // source.values.itemsize
+    return place if end + spare <= source.values.size else -1
+
+
+@njit(**_PART)
+def _as_it_lies(source, block):
+    """Return a block that is read from the source, without being packed."""
+    row = source.shape[4]
+    plane = source.shape[3] * row
+    steps = (plane, row, 1, row)
+    pitch = source.shape[2] * plane
+    return Block(
+        block.image, 1, block.start, block.size, block.extent, False, steps, pitch
+    )
+
+
+@_called_from_outside(
+    lambda number: (
+        _source(number),
+        _target(number),
+        _taps(number),
+        _SIZES,
+        _SIZES,
+        types.int64,
+        number,
+        number,
+    ),
+    position=6,
+    parallel=True,
+)
 def _correlate(source, target, taps, size, reach, groups, none, lowest):
     """Correlate a source with sets of taps into a target.
 
@@ -579,9 +759,14 @@ def _correlate(source, target, taps, size, reach, groups, none, lowest):
             piece, part = divmod(task, parts)
             piece, group = divmod(piece, groups)
             block = block_at(inner, piece, inside, at_once, box, size, reach, itemsize)
-            if piece * groups + group != done:
+            buffer, origin = packed, base
+            place = _unpacked(inner, group, block, size, reach)
+            if place >= 0:
+                buffer, origin = values, place
+                block = _as_it_lies(inner, block)
+            elif piece * groups + group != done:
                 done = piece * groups + group
-                pack(
+                _pack(
                     inner,
                     group * channels,
                     channels,
@@ -594,11 +779,11 @@ def _correlate(source, target, taps, size, reach, groups, none, lowest):
                 )
             share = (blocks * part // parts, blocks * (part + 1) // parts)
             _correlate_block(
-                block, packed, base, inner, outer, sets, group, share, sums
+                block, buffer, origin, inner, outer, sets, group, share, sums
             )
 
 
-@njit(**_JIT)
+@njit(**_PART)
 def _forward_taps(filter_sizes, stride, dilation):
     """Return the lines and columns of all taps, and that they are one set."""
     lines = np.empty((filter_sizes[0] * filter_sizes[1], 4), np.int64)
@@ -620,14 +805,14 @@ def _forward_taps(filter_sizes, stride, dilation):
     return lines, columns, first
 
 
-@njit(**_JIT)
+@njit(**_PART)
 def _order(taps, flip):
     """Return which element of a filter each tap is."""
     order = np.arange(taps)
     return order[::-1].copy() if flip else order
 
 
-@njit(**_JIT)
+@_kernel
 def forward(x, w, y, stride, before, dilation, groups, flip, bias, threshold, below):
     """Overwrite ``y`` with the correlation of ``x`` and ``w``."""
     if y.size == 0:
@@ -665,7 +850,7 @@ def forward(x, w, y, stride, before, dilation, groups, flip, bias, threshold, be
     )
 
 
-@njit(**_JIT)
+@njit(**_PART)
 def _taps_of_phase(size, stride, dilation, phase, reach):
     """Return the taps of one axis that reach a phase, and their ``q`` from the end."""
     taps = np.empty(size, np.int64)
@@ -679,7 +864,7 @@ def _taps_of_phase(size, stride, dilation, phase, reach):
     return taps[:count], back[:count]
 
 
-@njit(**_JIT)
+@njit(**_PART)
 def _backward_taps(filter_sizes, stride, before, dilation, lowest, reach):
     """Return a set of taps for each phase of the input: those that reach it.
 
@@ -721,7 +906,7 @@ def _backward_taps(filter_sizes, stride, before, dilation, lowest, reach):
     return lines, columns, first, shift, order
 
 
-@njit(**_JIT)
+@_kernel
 def input_gradient(w, y, x, stride, before, dilation, groups, flip):
     """Overwrite ``x`` with the gradient that ``y`` sends back through ``w``."""
     if x.size == 0:
@@ -776,17 +961,46 @@ def input_gradient(w, y, x, stride, before, dilation, groups, flip):
 # Dot products of flat rows: filter gradient
 
 
-@njit(**_JIT)
+@_called_from_outside(
+    lambda number: (
+        _flat_array(number),
+        types.int64,
+        _flat_array(number),
+        types.int64,
+        types.int64,
+        types.Array(types.int64, 1, "C"),
+        _BLOCK,
+        types.int64,
+        types.Array(number, 4, "C"),
+        types.int64,
+        types.int64,
+    ),
+    position=0,
+)
 def _accumulate(
-    packed_y, y_base, packed_x, x_base, x_pitch, offsets, block, filters, w
+    packed_y,
+    y_base,
+    packed_x,
+    x_base,
+    x_pitch,
+    offsets,
+    block,
+    filters,
+    totals,
+    share,
+    first_filter,
 ):
-    """Add to ``w[k, c, t]`` the product of row ``k`` and row ``c`` at offset ``t``."""
-    channels, taps = w.shape[1], w.shape[2]
-    steps, lanes = block.steps, VECTOR_BYTES // w.itemsize
+    """Add to some totals the products of rows ``k`` of ``y`` and ``c`` of ``x``.
+
+    That is to ``totals[share, first_filter + k, c, t]``, with ``x`` at offset
+    ``t``.
+    """
+    channels, taps = totals.shape[2], totals.shape[3]
+    steps, lanes = block.steps, VECTOR_BYTES // totals.itemsize
     pairs = channels * taps
     y_starts = np.empty(_ROWS, np.int64)
     x_starts = np.empty(_COLUMNS, np.int64)
-    sums = np.empty(_ROWS * _COLUMNS, w.dtype)
+    sums = np.empty(_ROWS * _COLUMNS, totals.dtype)
     # Rows whose vectors hold images lie apart, the others follow each other.
     planes = block.size[0]
     if block.inside:
@@ -826,10 +1040,25 @@ def _accumulate(
                     for j in range(min(_COLUMNS, pairs - column)):
                         c, tap = divmod(column + j, taps)
                         for i in range(min(_ROWS, filters - k)):
-                            w[k + i, c, tap] += sums[i * _COLUMNS + j]
+                            row = first_filter + k + i
+                            totals[share, row, c, tap] += sums[i * _COLUMNS + j]
 
 
-@njit(parallel=True, **_JIT)
+@_called_from_outside(
+    lambda number: (
+        _source(number),
+        _source(number),
+        _taps(number),
+        _SIZES,
+        _SIZES,
+        types.int64,
+        types.Array(number, 4, "C"),
+        number,
+        number,
+    ),
+    position=7,
+    parallel=True,
+)
 def _correlate_rows(x, y, taps, size, reach, groups, totals, none, lowest):
     """Add up the products of ``x`` and ``y`` under each tap, in shares.
 
@@ -889,7 +1118,7 @@ def _correlate_rows(x, y, taps, size, reach, groups, totals, none, lowest):
                 for t in range(len(offsets)):
                     line, column = divmod(t, len(column_offsets))
                     offsets[t] = line_offsets[line] + column_offsets[column]
-                pack(
+                _pack(
                     inner,
                     group * channels,
                     channels,
@@ -901,7 +1130,7 @@ def _correlate_rows(x, y, taps, size, reach, groups, totals, none, lowest):
                     lowest,
                 )
                 # Elements of the grid beyond the block become zeros.
-                pack(outer, k, count, block, block.size, packed, y_base, none, lowest)
+                _pack(outer, k, count, block, block.size, packed, y_base, none, lowest)
                 _accumulate(
                     packed,
                     y_base,
@@ -911,11 +1140,13 @@ def _correlate_rows(x, y, taps, size, reach, groups, totals, none, lowest):
                     offsets,
                     block,
                     count,
-                    totals[share, k : k + count],
+                    totals,
+                    share,
+                    k,
                 )
 
 
-@njit(**_JIT)
+@_kernel
 def filter_gradient(x, y, w, stride, before, dilation, groups, flip):
     """Overwrite ``w`` with the gradient of the filters between ``x`` and ``y``."""
     w[:] = 0

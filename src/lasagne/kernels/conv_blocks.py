@@ -33,7 +33,8 @@ __all__ = [
     "volume",
 ]
 
-_JIT = {"cache": True, "nogil": True}
+# For functions that are called by compiled functions only.
+_PART = {"nogil": True, "no_cpython_wrapper": True, "no_cfunc_wrapper": True}
 
 #: Positions whose sums are kept before they are written: a whole number of tiles.
 PIECE = 768
@@ -54,50 +55,50 @@ Block = namedtuple("Block", "image images start size extent inside steps pitch")
 # Geometry
 
 
-@njit(**_JIT)
+@njit(**_PART)
 def unravel(index, sizes):
     """Split a flat index into three."""
     index, w = index // sizes[2], index % sizes[2]
     return index // sizes[1], index % sizes[1], w
 
 
-@njit(**_JIT)
+@njit(**_PART)
 def volume(sizes):
     """Multiply three sizes."""
     return sizes[0] * sizes[1] * sizes[2]
 
 
-@njit(**_JIT)
+@njit(**_PART)
 def add(a, b):
     """Add three numbers to three."""
     return a[0] + b[0], a[1] + b[1], a[2] + b[2]
 
 
-@njit(**_JIT)
+@njit(**_PART)
 def subtract(a, b):
     """Subtract three numbers from three."""
     return a[0] - b[0], a[1] - b[1], a[2] - b[2]
 
 
-@njit(**_JIT)
+@njit(**_PART)
 def multiply(a, b):
     """Multiply three numbers by three."""
     return a[0] * b[0], a[1] * b[1], a[2] * b[2]
 
 
-@njit(**_JIT)
+@njit(**_PART)
 def floor_divide(a, b):
     """Divide three numbers by three, rounding down."""
     return a[0] // b[0], a[1] // b[1], a[2] // b[2]
 
 
-@njit(**_JIT)
+@njit(**_PART)
 def flat(index, sizes):
     """Join three indices into a flat one."""
     return (index[0] * sizes[1] + index[1]) * sizes[2] + index[2]
 
 
-@njit(**_JIT)
+@njit(**_PART)
 def ceil_divide(a, b):
     """Divide, rounding up."""
     return -(-a // b)
@@ -107,7 +108,7 @@ def ceil_divide(a, b):
 # Blocks of the grid
 
 
-@njit(**_JIT)
+@njit(**_PART)
 def _shared_zeros(source, start, size, reach):
     """Count the zeros that end each row of a box and can begin the next one."""
     extent = size + reach
@@ -119,7 +120,7 @@ def _shared_zeros(source, start, size, reach):
     return shared
 
 
-@njit(**_JIT)
+@njit(**_PART)
 def _pitch(elements, lanes):
     """Return the length of a packed channel: cache lines, an odd number of them.
 
@@ -128,13 +129,13 @@ def _pitch(elements, lanes):
     return (ceil_divide(elements, lanes) | 1) * lanes
 
 
-@njit(**_JIT)
+@njit(**_PART)
 def is_inside(position, step, phase, before, size):
     """Tell whether a position of the grid lies on the source, not on padding."""
     return 0 <= position * step + phase - before < size
 
 
-@njit(**_JIT)
+@njit(**_PART)
 def _columns_met(source, columns, length):
     """Return which share of positions times columns meets the source.
 
@@ -151,7 +152,7 @@ def _columns_met(source, columns, length):
     return met / (length * len(columns))
 
 
-@njit(**_JIT)
+@njit(**_PART)
 def _images_inside(source, columns, length, extent, lanes):
     """Tell whether vectors hold images, rather than neighbours along a row.
 
@@ -166,7 +167,7 @@ def _images_inside(source, columns, length, extent, lanes):
     return work < _TRANSPOSED * extent / length
 
 
-@njit(**_JIT)
+@njit(**_PART)
 def _halved(box):
     """Halve the outermost axis of a box that can be."""
     if box[0] > 1:
@@ -176,7 +177,7 @@ def _halved(box):
     return box[0], box[1], (box[2] + 1) // 2
 
 
-@njit(**_JIT)
+@njit(**_PART)
 def _box(size, reach, elements, limit):
     """Choose a box of which so many elements for each position fit a limit."""
     box = size
@@ -187,7 +188,7 @@ def _box(size, reach, elements, limit):
     return box
 
 
-@njit(**_JIT)
+@njit(**_PART)
 def count_boxes(size, box):
     """Count the boxes that a grid is divided into, for each axis."""
     return (
@@ -197,7 +198,7 @@ def count_boxes(size, box):
     )
 
 
-@njit(**_JIT)
+@njit(**_PART)
 def divide(source, columns, size, reach, rows, itemsize, tasks, wanted, limit):
     """Choose how many images and which box of the grid are one piece of work."""
     images = source.shape[0]
@@ -220,7 +221,7 @@ def divide(source, columns, size, reach, rows, itemsize, tasks, wanted, limit):
     return inside, at_once, box
 
 
-@njit(**_JIT)
+@njit(**_PART)
 def block_at(source, index, inside, at_once, box, size, reach, itemsize):
     """Return one piece of the grid, by its number."""
     counts = count_boxes(size, box)
@@ -247,7 +248,7 @@ def block_at(source, index, inside, at_once, box, size, reach, itemsize):
     return Block(image, images, start, length, extent, inside, steps, pitch)
 
 
-@njit(**_JIT)
+@njit(**_PART)
 def largest_pitch(at_once, box, reach, itemsize):
     """Return the pitch of a whole box; boxes at the end may be smaller."""
     lanes = VECTOR_BYTES // itemsize
@@ -259,7 +260,6 @@ def largest_pitch(at_once, box, reach, itemsize):
 # Packing
 
 
-@njit(**_JIT)
 def pack(source, first, channels, block, limit, packed, base, none, lowest):
     """Store a block of some channels, as one row per channel and phase.
 

@@ -135,7 +135,8 @@ class _ConvFamily(LinearOp):
 
     def as_op(self, cls: type["_ConvFamily"]) -> "_ConvFamily":
         """Return another member of the family with the same parameters."""
-        return cls(**{name: getattr(self, name) for name in _ConvFamily.__props__})
+        shared = [name for name in self.__props__ if name in cls.__props__]
+        return cls(**{name: getattr(self, name) for name in shared})
 
     def extent(self, axis: int, filter_size: Any) -> Any:
         """Count the positions a filter spans on a spatial axis."""

@@ -162,10 +162,12 @@ def _difference(a: Any, sizes: Sequence[Any]) -> int | None:
     for size in sizes:
         if a is size:
             return 0
+        # Of a copy: it would otherwise change the graph that is being rewritten.
         difference: Any = rewrite_graph(
             pt.as_tensor_variable(a).astype("int64")
             - pt.as_tensor_variable(size).astype("int64"),
             include=("canonicalize", "local_shape_to_shape_i"),
+            clone=True,
         )
         value = constant_or_none(difference)
         if value is not None:

@@ -12,12 +12,10 @@ from pytensor.link.numba.dispatch.basic import (
 )
 
 from ...kernels import conv as kernel
-from ...kernels import conv_blocks, geometry, lengths, simd, threads
+from ...kernels import geometry, lengths
+from ...kernels.linking import external
 from ..conv import Conv, ConvFilterGradient, ConvInputGradient
-from ._external import external
 from ._keys import kernel_key
-
-_MODULES = (kernel, conv_blocks, geometry, simd, lengths, threads)
 
 _extent = numba_njit(lengths.dilated_extent)
 _explicit_padding = numba_njit(lengths.explicit_padding)
@@ -43,7 +41,7 @@ _promote_sizes = {1: _sizes_1d, 2: _sizes_2d, 3: _sizes_3d}
 
 def conv_key(op: Any) -> str:
     """Return the cache key of a member of the family."""
-    return kernel_key(op, *_MODULES)
+    return kernel_key(op, *kernel.MODULES)
 
 
 def _steps(op: Any) -> tuple[tuple[int, ...], tuple[int, ...]]:
@@ -78,10 +76,11 @@ def _padding(op: Any) -> Callable:
 
 def _kernel(function: Any, dtype: str, *epilogue: types.Type) -> Callable:
     """Return a way to call a kernel of the family for arrays of a dtype."""
+    kernel.prepare(dtype)
     array = types.Array(from_dtype(np.dtype(dtype)), 5, "C")
     triple = types.UniTuple(types.int64, 3)
     arguments = (array,) * 3 + (triple,) * 3 + (types.int64, types.boolean)
-    return external(function, arguments + epilogue, *_MODULES)
+    return external(function.compiled, arguments + epilogue, *kernel.MODULES)
 
 
 def convolution(op: Conv, dtype: str) -> Callable:

@@ -12,8 +12,8 @@ from pytensor.link.numba.dispatch.basic import (
 )
 
 from ...kernels import elementwise, threads
+from ...kernels.linking import external
 from ..fused import ConvBias, RectifyGradient
-from ._external import external
 from ._keys import kernel_key
 from .conv import conv_key, convolution
 
