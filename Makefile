@@ -28,7 +28,7 @@ help:
 	@echo 'make check-bounds   the kernels, with every index checked'
 	@echo 'make docs           the documentation, in docs/_build/html'
 	@echo 'make package        wheel and sdist in dist/, tried in an empty environment'
-	@echo 'make bench          time the convolution against what else is installed'
+	@echo 'make bench          time convolution and networks against what else is installed'
 	@echo 'make clean          remove $(VENV) and everything that was built'
 
 demo: $(VENV)/installed-demo
@@ -68,6 +68,7 @@ package: $(VENV)/installed-package
 
 bench: $(VENV)/installed-bench
 	$(BIN)/python benchmarks/conv.py
+	$(BIN)/python benchmarks/networks.py
 
 clean:
 	rm -rf $(VENV) build dist docs/_build .mypy_cache .pytest_cache .ruff_cache
