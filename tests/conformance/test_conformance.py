@@ -5,9 +5,9 @@ networks with their inputs and parameters, the outputs, and the gradients of
 ``sum(output * cotangent)``. Every recording is a test named after its case.
 
 Functions are compiled with the Python linker, which calls the same kernels as
-the default mode and compiles in a fraction of the time. A cover of the layer
-classes runs in the default mode too; to run every case in it, set
-``LASAGNE_CONFORMANCE_MODE=NUMBA`` (or any other mode) in the environment.
+those that compile, in a fraction of the time. A cover of the layer classes runs
+in the mode that scripts get too; to run every case in it, set
+``LASAGNE_CONFORMANCE_MODE=LASAGNE`` (or any other mode) in the environment.
 """
 
 import functools
@@ -439,8 +439,8 @@ def test_case_in_single_precision(case_id: str) -> None:
 
 @pytest.mark.numba
 @pytest.mark.parametrize("case_id", cover_of_layer_classes())
-def test_case_in_default_mode(case_id: str) -> None:
-    check_case(case_id, mode="NUMBA")
+def test_case_in_the_mode_of_scripts(case_id: str) -> None:
+    check_case(case_id, mode="LASAGNE")
 
 
 @pytest.mark.parametrize("which", ["batch", "all"])
