@@ -57,14 +57,21 @@ _BACKENDS = {
 
 # PyTensor reports what else is raised while it rewrites a graph, and goes on.
 class FallbackError(AssertionError):
-    """An Op has no implementation on the backend that was asked for."""
+    """An Op has no implementation on the backend that was asked for.
+
+    Examples
+    --------
+    >>> import lasagne
+    >>> issubclass(lasagne.explanations.FallbackError, Exception)
+    True
+    """
 
 
 @dataclass(frozen=True)
 class Step:
     """One Op of a compiled function.
 
-    Attributes
+    Parameters
     ----------
     op : str
         The Op, as PyTensor writes it.
@@ -81,6 +88,14 @@ class Step:
         that themselves, which is 0 here.
     warning : str
         What is wrong with that; empty if nothing is.
+
+    Examples
+    --------
+    >>> from lasagne.explanations import Step
+    >>> print(Step("Conv", "Numba", kernel="lasagne.kernels.conv.forward", threads=2))
+    Numba   Conv
+              lasagne.kernels.conv.forward
+              2 threads
     """
 
     op: str
@@ -107,12 +122,22 @@ class Step:
 class Explanation:
     """What :func:`explain` found; print it, or look at its steps.
 
-    Attributes
+    Parameters
     ----------
     linker : str
         PyTensor's name for what made a program of the graph.
     steps : tuple of Step
         The Ops, in the order in which they run.
+
+    Examples
+    --------
+    >>> from lasagne.explanations import Explanation, Step
+    >>> explanation = Explanation("NumbaLinker", (Step("Tanh", "Numba"),) * 2)
+    >>> print(explanation)
+    2 Ops, compiled by NumbaLinker
+       2 x Numba   Tanh
+    >>> explanation.raise_on_fallback().fallbacks
+    []
     """
 
     linker: str
@@ -314,6 +339,10 @@ def strict() -> Iterator[None]:
     whole process, set PyTensor's flag of the same effect,
     ``PYTENSOR_FLAGS=lasagne__strict=True``. The other backends have no such
     path: they refuse what they have no rule for.
+
+    Yields
+    ------
+    None
 
     Examples
     --------

@@ -425,13 +425,7 @@ def test_case(case_id: str) -> None:
     check_case(case_id)
 
 
-def cases_for_single_precision() -> list[str]:
-    slow = [name for name, (family, _) in CASES.items() if family in LOOPS]
-    left_out = set(slow) - set(slow[::4])
-    return [name for name in CASES if name not in left_out]
-
-
-@pytest.mark.parametrize("case_id", cases_for_single_precision())
+@pytest.mark.parametrize("case_id", CASES)
 def test_case_in_single_precision(case_id: str) -> None:
     with pytensor.config.change_flags(floatX="float32"):
         check_case(case_id)

@@ -7,11 +7,11 @@ import numpy as np
 import pytensor
 import pytest
 from pytensor.compile.sharedvalue import SharedVariable
-from pytensor.link.numba.linker import NumbaLinker
 
 import lasagne.theano as theano
 import lasagne.theano.tensor as T
 from lasagne import flags
+from lasagne.ops.numba.linker import NodeLinker
 from lasagne.theano import _semantics
 
 QUICK = theano.Mode("py", "fast_compile")
@@ -165,7 +165,7 @@ def test_shared():
 
 @pytest.mark.parametrize("name", ["FAST_RUN", "fast_run", "Mode", None])
 def test_modes_that_compute_fast(name):
-    assert isinstance(theano.compile.mode.get_mode(name).linker, NumbaLinker)
+    assert isinstance(theano.compile.mode.get_mode(name).linker, NodeLinker)
 
 
 def test_fast_run_is_what_the_device_made_the_default():
@@ -184,7 +184,7 @@ def test_fast_run_is_fast_whatever_the_linker_is_set_to():
 @pytest.mark.parametrize("linker", ["c", "cvm", "c|py", "vm", None])
 def test_mode_with_a_linker_of_theanos(linker):
     mode = theano.Mode(linker, optimizer="fast_compile")
-    assert isinstance(mode.linker, NumbaLinker)
+    assert isinstance(mode.linker, NodeLinker)
     assert isinstance(mode.excluding("fusion"), theano.Mode)
 
 

@@ -60,6 +60,8 @@ class Mode(_Mode):
         optimizer: Any = "default",
         **kwargs: Any,
     ):
+        if linker is None:
+            linker = pytensor.config.linker
         if linker in flags.C_LINKERS or linker == "auto":
             linker = NodeLinker()
         if isinstance(optimizer, str) and optimizer == "default":
