@@ -78,11 +78,11 @@ def lasagne_resnet32(images: Any) -> Any:
 
 
 def lasagne_step(name: str) -> Step:
+    # First, so that it can tell OpenBLAS how to wait.
+    import lasagne  # isort: skip
     import numpy as np
     import pytensor
     import pytensor.tensor as pt
-
-    import lasagne
 
     pytensor.config.floatX = "float32"
     images, labels = pt.tensor4("images"), pt.ivector("labels")

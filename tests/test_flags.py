@@ -343,3 +343,19 @@ def test_flags_reach_pytensor_before_it_starts(tmp_path):
         check=True,
     )
     assert process.stdout.splitlines() == ["float32 merge 9 False", given]
+
+
+@pytest.mark.parametrize(
+    ("loaded", "given", "expected"),
+    [(False, None, "4"), (False, "20", "20"), (True, None, None)],
+)
+def test_blas_waits_asleep(monkeypatch, loaded, given, expected):
+    """Only where OpenBLAS still looks, and nobody has decided otherwise."""
+    # Set, so that what the call sets is undone.
+    monkeypatch.setenv("OPENBLAS_THREAD_TIMEOUT", given or "")
+    if given is None:
+        monkeypatch.delenv("OPENBLAS_THREAD_TIMEOUT")
+    if not loaded:
+        monkeypatch.delitem(sys.modules, "numpy")
+    flags._have_blas_wait_asleep()
+    assert os.environ.get("OPENBLAS_THREAD_TIMEOUT") == expected
