@@ -40,6 +40,8 @@ class ElementaryOp(ShapedOp):
     Subclasses with a derivative of their own override :meth:`pullback`.
     """
 
+    performs_compiled = False
+
     def elementary(self, *inputs: Any) -> list[Any]:
         """Return the outputs as expressions of elementary operations."""
         raise NotImplementedError(f"{self} does not implement elementary().")

@@ -15,7 +15,15 @@ def is_connected(derivative: Variable) -> bool:
 
 
 class ShapedOp(Op):
-    """An Op that can tell the shapes of its outputs without computing them."""
+    """An Op that can tell the shapes of its outputs without computing them.
+
+    Attributes
+    ----------
+    performs_compiled : bool
+        Whether ``perform()`` calls a compiled kernel, rather than plain NumPy.
+    """
+
+    performs_compiled = True
 
     def infer_shapes(self, node: Apply, shapes: Any) -> list[tuple]:
         """Return the shape of each output.

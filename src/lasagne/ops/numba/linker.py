@@ -50,10 +50,10 @@ from .._shaped import ShapedOp
 
 __all__ = ["NodeLinker", "is_for_numpy"]
 
-# Our own Ops, which call their kernels: compiled once for every stride, padding
-# and size, while a rule makes a kernel for each of them. Views and descriptions
-# of arrays, at no cost that depends on their size, and
-# what NumPy does with its own compiled code in one pass.
+# Views and descriptions of arrays, at no cost that depends on their size, and
+# what NumPy does with its own compiled code in one pass. So are our own Ops that
+# call their kernels themselves: those are compiled once for every stride,
+# padding and size, while a rule makes a function for each of them.
 _NUMPY_OPS = (
     AllocEmpty,
     DimShuffle,
@@ -64,7 +64,6 @@ _NUMPY_OPS = (
     Reshape,
     ScalarFromTensor,
     Shape,
-    ShapedOp,
     Shape_i,
     SpecifyShape,
     SplitDims,
@@ -86,6 +85,8 @@ def _is_small(variable: Variable) -> bool:
 
 def is_for_numpy(node: Apply) -> bool:
     """Return whether a node is computed by its ``perform()``."""
+    if isinstance(node.op, ShapedOp):
+        return node.op.performs_compiled
     if isinstance(node.op, _NUMPY_OPS):
         return True
     return isinstance(node.op, (Elemwise, CAReduce)) and all(
