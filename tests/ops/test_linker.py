@@ -4,10 +4,10 @@ import numpy as np
 import pytensor
 import pytensor.tensor as pt
 import pytest
-from pytensor.ifelse import ifelse
 
 import lasagne
 from lasagne.ops.numba import linker
+from lasagne.theano.ifelse import ifelse
 
 
 def compiled(inputs, outputs, **kwargs):
