@@ -3,7 +3,7 @@
 PyTensor's default mode makes one Numba function of a whole graph, which takes
 minutes to compile for a deep network. The mode ``"LASAGNE"`` applies the same
 rewrites and computes the same numbers, but compiles each distinct operation
-once: see :mod:`lasagne.ops.numba.linker`. Programs that run under ``python -m
+once: see ``lasagne.ops.numba.linker``. Programs that run under ``python -m
 lasagne`` get it without asking; others name it for one function, or make it
 the default with one line::
 
