@@ -215,17 +215,15 @@ def explain(function: Any) -> Explanation:
     # The virtual machine runs either, and C is an option.
     if backend == "C" and not getattr(linker, "c_thunks", True):
         backend = "Python"
-    is_small_for_numpy = isinstance(linker, node_linker.NodeLinker)
-    steps = tuple(
-        _step(node, backend, is_small_for_numpy) for node in maker.fgraph.toposort()
-    )
+    by_node = isinstance(linker, node_linker.NodeLinker)
+    steps = tuple(_step(node, backend, by_node) for node in maker.fgraph.toposort())
     return Explanation(type(linker).__name__, steps)
 
 
-def _step(node: Apply, backend: str, is_small_for_numpy: bool = False) -> Step:
+def _step(node: Apply, backend: str, by_node: bool = False) -> Step:
     warning = ""
     if backend == "Numba":
-        if is_small_for_numpy and node_linker.is_for_numpy(node):
+        if by_node and node_linker.is_for_numpy(node):
             # Our own Ops call their compiled kernels without a rule.
             backend = "Numba" if isinstance(node.op, ShapedOp) else "Python"
         else:

@@ -5,20 +5,7 @@ import pytest
 
 from lasagne.kernels import conv, conv_plain
 
-GUARD = 64  # elements on both sides of every array
-
-
-def guarded(values):
-    """Place an array between guard zones of NaN; return it and the zones."""
-    buffer = np.full(values.size + 2 * GUARD, np.nan, values.dtype)
-    inside = buffer[GUARD:-GUARD].reshape(values.shape)
-    inside[...] = values
-    return inside, buffer
-
-
-def untouched(buffer):
-    """Tell whether both guard zones are as they were."""
-    return np.isnan(buffer[:GUARD]).all() and np.isnan(buffer[-GUARD:]).all()
+from .guarded import guarded, untouched
 
 
 def random_case(rng):
