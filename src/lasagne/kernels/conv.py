@@ -74,10 +74,9 @@ do not depend on how many threads there are, so neither do results.
 
 import sys
 from collections import namedtuple
-from functools import cache, wraps
 
 import numpy as np
-from numba import from_dtype, njit, prange, types
+from numba import njit, types
 
 from . import conv_blocks, geometry, lengths, linking, simd, threads
 from .conv_blocks import (
@@ -109,9 +108,9 @@ from .simd import (
     row_tile,
     transpose,
 )
-from .threads import num_threads
+from .threads import num_threads, parallel_for
 
-__all__ = ["MODULES", "filter_gradient", "forward", "input_gradient", "prepare"]
+__all__ = ["MODULES", "filter_gradient", "forward", "input_gradient"]
 
 _JIT = {"cache": True, "nogil": True}
 
@@ -160,16 +159,8 @@ MODULES = (_MODULE, conv_blocks, geometry, lengths, linking, simd, threads)
 
 
 def _kernel(function):
-    """Make a kernel: a Python function, and what it calls as ``compiled``."""
-    compiled = linking.watch(njit(**_JIT)(function), *MODULES)
-
-    @wraps(function)
-    def kernel(*arguments):
-        prepare(str(arguments[0].dtype))
-        compiled(*arguments)
-
-    vars(kernel)["compiled"] = compiled
-    return kernel
+    """Make a kernel: a function that is compiled when it is called."""
+    return linking.watch(njit(**_JIT)(function), *MODULES)
 
 
 #: What it writes, and what is done to a sum before it is written.
@@ -185,30 +176,14 @@ Taps = namedtuple("Taps", "lines columns first shift weights")
 # ---------------------------------------------------------------------------
 # What is called from outside: large functions, compiled once for each dtype
 
-_externals: list[linking.External] = []
 
-
-def _called_from_outside(types_for, position, **options):
+def _called_from_outside(types_for, position):
     """Compile a function apart from its callers; they call what this returns."""
 
     def decorate(function):
-        kernel = linking.watch(njit(**_JIT, **options)(function), *MODULES)
-        outside = linking.External(kernel, types_for, position, MODULES)
-        _externals.append(outside)
-        return outside.call
+        return linking.External(_kernel(function), types_for, position, MODULES).call
 
     return decorate
-
-
-@cache
-def prepare(dtype):
-    """Compile, or load, what the kernels call from outside for a dtype.
-
-    The kernels do that themselves; who calls their ``compiled`` must do it first.
-    """
-    number = from_dtype(np.dtype(dtype))
-    for outside in _externals:
-        outside.prepare(number)
 
 
 _SIZES = types.UniTuple(types.int64, 3)
@@ -307,7 +282,7 @@ def _block_width(filters):
 
 
 @njit(**_PART)
-def _pack_weight_block(w, backwards, order, first, piece, groups, packed):
+def _pack_weight_block(piece, w, backwards, order, first, groups, packed):
     """Pack one block of targets for one set of taps of one group."""
     filters, channels = w.shape[0] // groups, w.shape[1]
     targets, sources = (channels, filters) if backwards else (filters, channels)
@@ -335,13 +310,6 @@ def _pack_weight_block(w, backwards, order, first, piece, groups, packed):
             at += width
 
 
-@njit(parallel=True, **_PART)
-def _pack_many_weights(w, backwards, order, first, pieces, groups, packed):
-    for index in prange(pieces):
-        piece = np.int64(index)  # it is unsigned, and would make floats of others
-        _pack_weight_block(w, backwards, order, first, piece, groups, packed)
-
-
 @njit(**_PART)
 def _pack_weights(w, backwards, order, first, groups):
     """Store weights in the order in which the tiles read them.
@@ -356,11 +324,12 @@ def _pack_weights(w, backwards, order, first, groups):
     blocks = ceil_divide(targets, _WIDEST)
     packed = np.empty(groups * len(order) * blocks * _WIDEST * sources, w.dtype)
     pieces = groups * (len(first) - 1) * blocks
+    arguments = (w, backwards, order, first, groups, packed)
     if w.size < _FEW_WEIGHTS:
         for piece in range(pieces):
-            _pack_weight_block(w, backwards, order, first, piece, groups, packed)
+            _pack_weight_block(piece, *arguments)
     else:
-        _pack_many_weights(w, backwards, order, first, pieces, groups, packed)
+        parallel_for(_pack_weight_block, pieces, arguments)
     return packed
 
 
@@ -696,6 +665,46 @@ def _as_it_lies(source, block):
     )
 
 
+@njit(**_PART)
+def _correlate_tasks(
+    worker, workers, tasks, source, target, taps, plan, groups, parts, packed, edge
+):
+    """Do what one of the workers has to do in a correlation."""
+    inside, at_once, box, size, reach = plan
+    none, lowest = edge
+    itemsize, channels = source.values.itemsize, source.channels
+    blocks = ceil_divide(target.channels, _WIDEST)
+    sums = np.empty(_WIDEST * PIECE, packed.dtype)
+    base = worker * (packed.size // workers)
+    done = -1
+    for task in range(tasks * worker // workers, tasks * (worker + 1) // workers):
+        piece, part = divmod(task, parts)
+        piece, group = divmod(piece, groups)
+        block = block_at(source, piece, inside, at_once, box, size, reach, itemsize)
+        buffer, origin = packed, base
+        place = _unpacked(source, group, block, size, reach)
+        if place >= 0:
+            buffer, origin = source.values, place
+            block = _as_it_lies(source, block)
+        elif piece * groups + group != done:
+            done = piece * groups + group
+            _pack(
+                source,
+                group * channels,
+                channels,
+                block,
+                block.extent,
+                packed,
+                base,
+                none,
+                lowest,
+            )
+        share = (blocks * part // parts, blocks * (part + 1) // parts)
+        _correlate_block(
+            block, buffer, origin, source, target, taps, group, share, sums
+        )
+
+
 @_called_from_outside(
     lambda number: (
         _source(number),
@@ -704,13 +713,11 @@ def _as_it_lies(source, block):
         _SIZES,
         _SIZES,
         types.int64,
-        number,
-        number,
+        types.UniTuple(number, 2),
     ),
     position=6,
-    parallel=True,
 )
-def _correlate(source, target, taps, size, reach, groups, none, lowest):
+def _correlate(source, target, taps, size, reach, groups, edge):
     """Correlate a source with sets of taps into a target.
 
     All of the target that the grid of the given size reaches is written.
@@ -742,45 +749,12 @@ def _correlate(source, target, taps, size, reach, groups, none, lowest):
         itemsize,
     )
     packed = np.empty(workers * scratch, source.values.dtype)
-
-    # Named tuples do not reach into a parallel loop: their elements do.
-    values, shape, channels, step, before, phases = source
-    to, to_shape, targets, to_step, bias, threshold, below = target
-    lines, columns, first, shift, weights = taps
-    for index in prange(workers):
-        worker = np.int64(index)
-        inner = Source(values, shape, channels, step, before, phases)
-        outer = Target(to, to_shape, targets, to_step, bias, threshold, below)
-        sets = Taps(lines, columns, first, shift, weights)
-        sums = np.empty(_WIDEST * PIECE, values.dtype)
-        base = worker * scratch
-        done = -1
-        for task in range(tasks * worker // workers, tasks * (worker + 1) // workers):
-            piece, part = divmod(task, parts)
-            piece, group = divmod(piece, groups)
-            block = block_at(inner, piece, inside, at_once, box, size, reach, itemsize)
-            buffer, origin = packed, base
-            place = _unpacked(inner, group, block, size, reach)
-            if place >= 0:
-                buffer, origin = values, place
-                block = _as_it_lies(inner, block)
-            elif piece * groups + group != done:
-                done = piece * groups + group
-                _pack(
-                    inner,
-                    group * channels,
-                    channels,
-                    block,
-                    block.extent,
-                    packed,
-                    base,
-                    none,
-                    lowest,
-                )
-            share = (blocks * part // parts, blocks * (part + 1) // parts)
-            _correlate_block(
-                block, buffer, origin, inner, outer, sets, group, share, sums
-            )
+    plan = (inside, at_once, box, size, reach)
+    parallel_for(
+        _correlate_tasks,
+        workers,
+        (workers, tasks, source, target, taps, plan, groups, parts, packed, edge),
+    )
 
 
 @njit(**_PART)
@@ -829,7 +803,6 @@ def forward(x, w, y, stride, before, dilation, groups, flip, bias, threshold, be
         first,
         groups,
     )
-    none = x.dtype.type(0)
     _correlate(
         Source(x.reshape(x.size), x.shape, w.shape[1], stride, before, phases),
         Target(
@@ -845,8 +818,7 @@ def forward(x, w, y, stride, before, dilation, groups, flip, bias, threshold, be
         size,
         reach,
         groups,
-        none,
-        x.dtype.type(-np.inf),
+        (x.dtype.type(0), x.dtype.type(-np.inf)),
     )
 
 
@@ -952,8 +924,7 @@ def input_gradient(w, y, x, stride, before, dilation, groups, flip):
         size,
         reach,
         groups,
-        none,
-        lowest_value,
+        (none, lowest_value),
     )
 
 
@@ -1044,6 +1015,61 @@ def _accumulate(
                             totals[share, row, c, tap] += sums[i * _COLUMNS + j]
 
 
+@njit(**_PART)
+def _dot_tasks(
+    worker, workers, tasks, x, y, taps, plan, groups, parts, packed, totals, edge
+):
+    """Do what one of the workers has to do for a filter gradient."""
+    inside, at_once, box, size, reach = plan
+    none, lowest = edge
+    itemsize = x.values.itemsize
+    shares, filters = totals.shape[0], y.channels
+    blocks = ceil_divide(filters, _ROWS)
+    rows = x.channels * volume(x.phases)
+    pieces = ceil_divide(x.shape[0], at_once) * volume(count_boxes(size, box))
+    x_base = worker * (packed.size // workers)
+    y_base = x_base + packed.size // workers // (rows + filters) * rows
+    offsets = np.empty(len(taps.lines) * len(taps.columns), np.int64)
+    for task in range(tasks * worker // workers, tasks * (worker + 1) // workers):
+        share, rest = divmod(task, groups * parts)
+        group, part = divmod(rest, parts)
+        k = blocks * part // parts * _ROWS
+        count = min(blocks * (part + 1) // parts * _ROWS, filters) - k
+        k += group * filters
+        for piece in range(pieces * share // shares, pieces * (share + 1) // shares):
+            block = block_at(x, piece, inside, at_once, box, size, reach, itemsize)
+            line_offsets, column_offsets = _offsets(taps, block, x.phases)
+            for t in range(len(offsets)):
+                line, column = divmod(t, len(column_offsets))
+                offsets[t] = line_offsets[line] + column_offsets[column]
+            _pack(
+                x,
+                group * x.channels,
+                x.channels,
+                block,
+                block.extent,
+                packed,
+                x_base,
+                none,
+                lowest,
+            )
+            # Elements of the grid beyond the block become zeros.
+            _pack(y, k, count, block, block.size, packed, y_base, none, lowest)
+            _accumulate(
+                packed,
+                y_base,
+                packed,
+                x_base,
+                block.pitch * volume(x.phases),
+                offsets,
+                block,
+                count,
+                totals,
+                share,
+                k,
+            )
+
+
 @_called_from_outside(
     lambda number: (
         _source(number),
@@ -1053,20 +1079,18 @@ def _accumulate(
         _SIZES,
         types.int64,
         types.Array(number, 4, "C"),
-        number,
-        number,
+        types.UniTuple(number, 2),
     ),
-    position=7,
-    parallel=True,
+    position=6,
 )
-def _correlate_rows(x, y, taps, size, reach, groups, totals, none, lowest):
+def _correlate_rows(x, y, taps, size, reach, groups, totals, edge):
     """Add up the products of ``x`` and ``y`` under each tap, in shares.
 
     ``totals`` has the axes ``(shares, filters, channels, taps)``.
     """
     itemsize = x.values.itemsize
     threads = num_threads()
-    shares, filters = totals.shape[0], totals.shape[1] // groups
+    shares, filters = totals.shape[0], y.channels
     rows = x.channels * volume(x.phases)
     # The division must not depend on the threads: sums would.
     inside, at_once, box = divide(
@@ -1080,7 +1104,6 @@ def _correlate_rows(x, y, taps, size, reach, groups, totals, none, lowest):
         _DOTTED_POSITIONS,
         _DOTTED_BYTES,
     )
-    pieces = ceil_divide(x.shape[0], at_once) * volume(count_boxes(size, box))
     blocks = ceil_divide(filters, _ROWS)
     parts = min(blocks, ceil_divide(2 * threads, shares * groups))
     tasks = shares * groups * parts
@@ -1089,61 +1112,12 @@ def _correlate_rows(x, y, taps, size, reach, groups, totals, none, lowest):
         VECTOR_BYTES // itemsize if inside else at_once, box, reach, itemsize
     )
     packed = np.empty(workers * (rows + filters) * pitch, x.values.dtype)
-
-    # Named tuples do not reach into a parallel loop: their elements do.
-    values, shape, channels, step, before, phases = x
-    y_values, y_shape, _, y_step, y_before, y_phases = y
-    lines, columns, first, shift, weights = taps
-    for index in prange(workers):
-        worker = np.int64(index)
-        inner = Source(values, shape, channels, step, before, phases)
-        outer = Source(y_values, y_shape, filters, y_step, y_before, y_phases)
-        x_base = worker * (rows + filters) * pitch
-        y_base = x_base + rows * pitch
-        sets = Taps(lines, columns, first, shift, weights)
-        offsets = np.empty(len(lines) * len(columns), np.int64)
-        for task in range(tasks * worker // workers, tasks * (worker + 1) // workers):
-            share, rest = divmod(task, groups * parts)
-            group, part = divmod(rest, parts)
-            k = blocks * part // parts * _ROWS
-            count = min(blocks * (part + 1) // parts * _ROWS, filters) - k
-            k += group * filters
-            for piece in range(
-                pieces * share // shares, pieces * (share + 1) // shares
-            ):
-                block = block_at(
-                    inner, piece, inside, at_once, box, size, reach, itemsize
-                )
-                line_offsets, column_offsets = _offsets(sets, block, phases)
-                for t in range(len(offsets)):
-                    line, column = divmod(t, len(column_offsets))
-                    offsets[t] = line_offsets[line] + column_offsets[column]
-                _pack(
-                    inner,
-                    group * channels,
-                    channels,
-                    block,
-                    block.extent,
-                    packed,
-                    x_base,
-                    none,
-                    lowest,
-                )
-                # Elements of the grid beyond the block become zeros.
-                _pack(outer, k, count, block, block.size, packed, y_base, none, lowest)
-                _accumulate(
-                    packed,
-                    y_base,
-                    packed,
-                    x_base,
-                    block.pitch * volume(phases),
-                    offsets,
-                    block,
-                    count,
-                    totals,
-                    share,
-                    k,
-                )
+    plan = (inside, at_once, box, size, reach)
+    parallel_for(
+        _dot_tasks,
+        workers,
+        (workers, tasks, x, y, taps, plan, groups, parts, packed, totals, edge),
+    )
 
 
 @_kernel
@@ -1158,17 +1132,15 @@ def filter_gradient(x, y, w, stride, before, dilation, groups, flip):
     taps = volume(filter_sizes)
     shares = max(1, min(_SHARES, x.shape[0], _SHARED_ELEMENTS // w.size))
     totals = np.zeros((shares, w.shape[0], w.shape[1], taps), w.dtype)
-    none = x.dtype.type(0)
     _correlate_rows(
         Source(x.reshape(x.size), x.shape, w.shape[1], stride, before, phases),
-        Source(y.reshape(y.size), y.shape, w.shape[0], _ONES, _NONE, _ONES),
+        Source(y.reshape(y.size), y.shape, w.shape[0] // groups, _ONES, _NONE, _ONES),
         Taps(lines, columns, first, np.zeros((1, 3), np.int64), totals.reshape(-1)),
         y.shape[2:],
         _reach(filter_sizes, stride, dilation),
         groups,
         totals,
-        none,
-        x.dtype.type(-np.inf),
+        (x.dtype.type(0), x.dtype.type(-np.inf)),
     )
     flat = w.reshape((w.shape[0], w.shape[1], taps))
     order = _order(taps, flip)

@@ -7,20 +7,25 @@ callers declare it by name only, and LLVM finds the one that was compiled, or
 loaded from the cache, before.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
 from functools import cache
 from hashlib import sha256
+from importlib import import_module
 from types import ModuleType
 from typing import Any
 
 import llvmlite.binding as llvm
 from numba import types
-from numba.core import cgutils
+from numba.core import cgutils, config
+from numba.core.compiler_lock import global_compiler_lock
+from numba.core.registry import cpu_target
 from numba.extending import intrinsic
 
 from . import source_digest
 
-__all__ = ["External", "external", "watch"]
+__all__ = ["External", "external", "on_reload", "watch"]
 
 
 def watch(kernel: Any, *modules: ModuleType) -> Any:
@@ -46,24 +51,84 @@ def watch(kernel: Any, *modules: ModuleType) -> Any:
     return kernel
 
 
+@contextmanager
+def _quickly() -> Iterator[None]:
+    """Have LLVM spend less time on functions whose vectors are written out.
+
+    The vectorizer of loops finds nothing in them but arithmetic on sizes, and
+    the third level of optimization takes twice as long as the first for the same
+    machine code in the inner loops.
+    """
+    with global_compiler_lock:
+        _ = cpu_target.target_context  # which would keep the level for all that follows
+        saved = config.OPT, config.LOOP_VECTORIZE
+        config.OPT, config.LOOP_VECTORIZE = min(saved[0], type(saved[0])(1)), 0
+        try:
+            yield
+        finally:
+            config.OPT, config.LOOP_VECTORIZE = saved
+
+
+# The functions called from outside, with the modules they are written in, by name.
+_functions: dict[str, tuple[Any, tuple[ModuleType, ...]]] = {}
+
+
 @cache
-def _symbol(kernel: Any, arguments: tuple, modules: tuple[ModuleType, ...]) -> str:
+def _symbol(name: str, arguments: tuple) -> str:
     """Compile a function for some types, or load it; return its name for LLVM."""
-    kernel.compile(arguments)
+    kernel, modules = _functions[name]
+    with _quickly():
+        kernel.compile(arguments)
     compiled = kernel.overloads[arguments]
     address = compiled.library.get_pointer_to_function(compiled.fndesc.llvm_func_name)
-    text = f"{arguments} {source_digest(*modules)}"
+    text = f"{name} {arguments} {source_digest(*modules)}"
     symbol = f"lasagne_{kernel.__name__}_{sha256(text.encode()).hexdigest()[:32]}"
     llvm.add_symbol(symbol, address)
     return symbol
 
 
-def _call(kernel: Any, arguments: Sequence[types.Type], modules: tuple) -> tuple:
+@dataclass(frozen=True)
+class _Prepare:
+    """What must be done before a function that calls another one is loaded."""
+
+    module: str
+    name: str
+    arguments: tuple
+
+    def __call__(self) -> None:
+        import_module(self.module)
+        _symbol(self.name, self.arguments)
+
+
+def on_reload(context: Any, action: Callable[[], None]) -> None:
+    """Have something done before what is being compiled is loaded from the cache.
+
+    Numba keeps such actions with each function, for its own parallel loops, and
+    hands them on to the functions that call it.
+
+    Parameters
+    ----------
+    context : numba.core.base.BaseContext
+        The context of the code generator that calls this.
+    action : callable
+        What to do: a function of a module, or an object that can be pickled.
+    """
+    context.active_code_library._reload_init.add(action)
+
+
+def _register(kernel: Any, modules: Sequence[ModuleType]) -> str:
+    name = f"{kernel.py_func.__module__}.{kernel.py_func.__qualname__}"
+    _functions[name] = kernel, tuple(modules)
+    return name
+
+
+def _call(kernel: Any, name: str, arguments: Sequence[types.Type]) -> tuple:
     """Return what an intrinsic must, to call a function from outside."""
     signature = types.void(*arguments)
-    symbol = _symbol(kernel, signature.args, modules)
+    symbol = _symbol(name, signature.args)
 
     def codegen(context: Any, builder: Any, signature: Any, args: Any) -> Any:
+        on_reload(context, _Prepare(kernel.py_func.__module__, name, signature.args))
         kind = context.call_conv.get_function_type(types.void, signature.args)
         function = cgutils.get_or_insert_function(builder.module, kind, symbol)
         status, _ = context.call_conv.call_function(
@@ -102,10 +167,9 @@ def external(
     Returns
     -------
     function
-        What contains a call of it may be cached on disk. Before it is loaded,
-        this must be called again: nothing else compiles the function.
+        What contains a call of it may be cached on disk.
     """
-    call = _call(kernel, arguments, modules)
+    call = _call(kernel, _register(kernel, modules), arguments)
     return _intrinsic(len(arguments), lambda *_: call)
 
 
@@ -137,16 +201,14 @@ class External:
         modules: Sequence[ModuleType],
     ):
         self.kernel = kernel
+        self.name = _register(kernel, modules)
         self.types_for = types_for
-        self.modules = tuple(modules)
         count = len(types_for(types.float64))
 
         def choose(*arguments: Any) -> tuple:
             number = arguments[position]
-            return self.prepare(getattr(number, "dtype", number))
+            return _call(
+                self.kernel, self.name, types_for(getattr(number, "dtype", number))
+            )
 
         self.call = _intrinsic(count, choose)
-
-    def prepare(self, number: types.Type) -> tuple:
-        """Compile the function, or load it, before what calls it is loaded."""
-        return _call(self.kernel, self.types_for(number), self.modules)

@@ -76,11 +76,10 @@ def _padding(op: Any) -> Callable:
 
 def _kernel(function: Any, dtype: str, *epilogue: types.Type) -> Callable:
     """Return a way to call a kernel of the family for arrays of a dtype."""
-    kernel.prepare(dtype)
     array = types.Array(from_dtype(np.dtype(dtype)), 5, "C")
     triple = types.UniTuple(types.int64, 3)
     arguments = (array,) * 3 + (triple,) * 3 + (types.int64, types.boolean)
-    return external(function.compiled, arguments + epilogue, *kernel.MODULES)
+    return external(function, arguments + epilogue, *kernel.MODULES)
 
 
 def convolution(op: Conv, dtype: str) -> Callable:
