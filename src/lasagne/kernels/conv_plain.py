@@ -5,7 +5,7 @@ and, but for rounding, the same results: one loop per index, nothing packed,
 nothing in registers. It is what the fast kernels are tested against.
 """
 
-from numba import njit, prange
+from numba import njit
 
 from .geometry import span
 
@@ -16,12 +16,12 @@ __all__ = ["filter_gradient", "forward", "input_gradient"]
 _JIT = {"cache": True, "nogil": True, "fastmath": {"reassoc", "contract", "nsz"}}
 
 
-@njit(parallel=True, **_JIT)
+@njit(**_JIT)
 def forward(x, w, y, stride, before, dilation, groups):
     """Overwrite ``y`` with the correlation of ``x`` and ``w``."""
     num_images, num_filters = y.shape[0], y.shape[1]
     channels = w.shape[1]
-    for nk in prange(num_images * num_filters):
+    for nk in range(num_images * num_filters):
         n, k = nk // num_filters, nk % num_filters
         first = k // (num_filters // groups) * channels
         y[n, k] = 0
@@ -54,13 +54,13 @@ def _forward_plane(x, w, y, stride, before, dilation):
                                 target[ow] += weight * source[ow * stride[2] + shift_w]
 
 
-@njit(parallel=True, **_JIT)
+@njit(**_JIT)
 def input_gradient(w, y, x, stride, before, dilation, groups):
     """Overwrite ``x`` with the gradient that ``y`` sends back through ``w``."""
     num_images, num_channels = x.shape[0], x.shape[1]
     channels = w.shape[1]
     filters = w.shape[0] // groups
-    for nc in prange(num_images * num_channels):
+    for nc in range(num_images * num_channels):
         n, channel = nc // num_channels, nc % num_channels
         group, c = channel // channels, channel % channels
         x[n, channel] = 0
@@ -94,11 +94,11 @@ def _input_gradient_plane(w, y, x, stride, before, dilation):
                                 target[ow * stride[2] + shift_w] += weight * source[ow]
 
 
-@njit(parallel=True, **_JIT)
+@njit(**_JIT)
 def filter_gradient(x, y, w, stride, before, dilation, groups):
     """Overwrite ``w`` with the gradient of the filters between ``x`` and ``y``."""
     num_filters, channels = w.shape[0], w.shape[1]
-    for kc in prange(num_filters * channels):
+    for kc in range(num_filters * channels):
         k, c = kc // channels, kc % channels
         channel = k // (num_filters // groups) * channels + c
         w[k, c] = 0

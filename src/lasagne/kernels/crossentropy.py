@@ -26,7 +26,9 @@ backend uses.
 """
 
 import numpy as np
-from numba import njit, prange
+from numba import njit
+
+from .threads import parallel_ranges
 
 __all__ = [
     "are_in_range",
@@ -55,12 +57,6 @@ _IN_ANY_ORDER = {"reassoc", "contract"}
 @njit(**_INNER)
 def _num_parts(x):
     return max(1, min(x.shape[0], x.size // _PART))
-
-
-@njit(**_INNER)
-def _part(part, parts, rows):
-    """Return the range of rows that make up one part."""
-    return part * rows // parts, (part + 1) * rows // parts
 
 
 @njit(fastmath=_IN_ANY_ORDER, **_INNER)
@@ -99,62 +95,70 @@ def are_in_range(labels, num_classes):
     return outside == 0
 
 
-@njit(parallel=True, **_JIT)
+@njit(**_INNER)
+def _label_losses(first, last, x, labels, losses):
+    for n in range(first, last):
+        largest, log_sum = _largest_and_log_sum(x[n])
+        losses[n] = np.float64(largest - x[n, labels[n]]) + log_sum
+
+
+@njit(**_JIT)
 def label_losses(x, labels, losses):
     """Overwrite ``losses``, for one class each."""
-    parts = _num_parts(x)
-    for part in prange(parts):
-        first, last = _part(part, parts, x.shape[0])
-        for n in range(first, last):
-            largest, log_sum = _largest_and_log_sum(x[n])
-            losses[n] = np.float64(largest - x[n, labels[n]]) + log_sum
+    parallel_ranges(_label_losses, x.shape[0], _num_parts(x), (x, labels, losses))
 
 
-@njit(parallel=True, **_JIT)
+@njit(**_INNER)
+def _label_gradient(first, last, x, labels, g, gx):
+    for n in range(first, last):
+        target, factor = gx[n], g[n]
+        _softmax(x[n], target)
+        target[labels[n]] -= 1
+        for k in range(target.size):
+            target[k] *= factor
+
+
+@njit(**_JIT)
 def label_gradient(x, labels, g, gx):
     """Overwrite ``gx``, for one class each."""
-    parts = _num_parts(x)
-    for part in prange(parts):
-        first, last = _part(part, parts, x.shape[0])
-        for n in range(first, last):
-            target, factor = gx[n], g[n]
-            _softmax(x[n], target)
-            target[labels[n]] -= 1
-            for k in range(target.size):
-                target[k] *= factor
+    parallel_ranges(_label_gradient, x.shape[0], _num_parts(x), (x, labels, g, gx))
 
 
-@njit(parallel=True, **_JIT)
+@njit(**_INNER)
+def _target_losses(first, last, x, targets, losses):
+    for n in range(first, last):
+        row, weights = x[n], targets[n]
+        largest, log_sum = _largest_and_log_sum(row)
+        total = 0.0
+        for k in range(row.size):
+            if weights[k] != 0:
+                total += weights[k] * (np.float64(largest - row[k]) + log_sum)
+        losses[n] = total
+
+
+@njit(**_JIT)
 def target_losses(x, targets, losses):
     """Overwrite ``losses``, for weighted classes."""
-    parts = _num_parts(x)
-    for part in prange(parts):
-        first, last = _part(part, parts, x.shape[0])
-        for n in range(first, last):
-            row, weights = x[n], targets[n]
-            largest, log_sum = _largest_and_log_sum(row)
-            total = 0.0
-            for k in range(row.size):
-                if weights[k] != 0:
-                    total += weights[k] * (np.float64(largest - row[k]) + log_sum)
-            losses[n] = total
+    parallel_ranges(_target_losses, x.shape[0], _num_parts(x), (x, targets, losses))
 
 
-@njit(parallel=True, **_JIT)
+@njit(**_INNER)
+def _target_gradient(first, last, x, targets, g, gx):
+    for n in range(first, last):
+        target, weights, factor = gx[n], targets[n], g[n]
+        _softmax(x[n], target)
+        total = 0.0
+        for k in range(target.size):
+            total += weights[k]
+        weight = x.dtype.type(total)
+        for k in range(target.size):
+            target[k] = factor * (target[k] * weight - weights[k])
+
+
+@njit(**_JIT)
 def target_gradient(x, targets, g, gx):
     """Overwrite ``gx``, for weighted classes."""
-    parts = _num_parts(x)
-    for part in prange(parts):
-        first, last = _part(part, parts, x.shape[0])
-        for n in range(first, last):
-            target, weights, factor = gx[n], targets[n], g[n]
-            _softmax(x[n], target)
-            total = 0.0
-            for k in range(target.size):
-                total += weights[k]
-            weight = x.dtype.type(total)
-            for k in range(target.size):
-                target[k] = factor * (target[k] * weight - weights[k])
+    parallel_ranges(_target_gradient, x.shape[0], _num_parts(x), (x, targets, g, gx))
 
 
 # The same, plainly.

@@ -41,10 +41,11 @@ many threads there are.
 """
 
 import numpy as np
-from numba import njit, prange
+from numba import njit
 
 from .geometry import demote, output_sizes, promote, shape_text, span
 from .simd import clear, copy
+from .threads import parallel_for
 
 __all__ = [
     "check",
@@ -252,67 +253,80 @@ def _add_products(left, left_at, right, right_at, total, total_at, count):
         total[np.uint64(total_at + i)] += product
 
 
-@njit(parallel=True, **_JIT)
-def _with_patches(x, w, y, stride, before, dilation, groups, for_filters):
-    """Compute ``y``, or ``w`` if ``for_filters``, from ``x`` and the other one."""
+@njit(**_JIT)
+def _with_some_patches(
+    task, x, w, y, stride, before, dilation, groups, for_filters, runs, block_size
+):
+    """Compute what one run of positions adds to some filters of one group."""
     num_filters, channels = w.shape[:2]
     num_images, positions = x.shape[0], _volume(w.shape[5:])
     taps = _volume(w.shape[2:5])
-    runs = _parts(positions, _POSITIONS)
     filters = num_filters // groups
-    block_size = max(1, min(_FILTERS, num_filters * runs // _TASKS))
     blocks = _parts(filters, block_size)
+    task, run = divmod(task, runs)
+    group, block = divmod(task, blocks)
+    first, last = run * _POSITIONS, min((run + 1) * _POSITIONS, positions)
+    count = last - first
+    first_filter = group * filters + block * block_size
+    last_filter = min(first_filter + block_size, (group + 1) * filters)
+    patches = np.empty(_IMAGES * taps * _POSITIONS, x.dtype)
     x_flat, w_flat, y_flat = x.reshape(-1), w.reshape(-1), y.reshape(-1)
 
-    for task in prange(groups * blocks * runs):
-        group, block, run = task // runs // blocks, task // runs % blocks, task % runs
-        first, last = run * _POSITIONS, min((run + 1) * _POSITIONS, positions)
-        count = last - first
-        first_filter = group * filters + block * block_size
-        last_filter = min(first_filter + block_size, (group + 1) * filters)
-        patches = np.empty(_IMAGES * taps * _POSITIONS, x.dtype)
+    for k in range(first_filter, last_filter):
+        if for_filters:
+            for row in range(k * channels * taps, (k + 1) * channels * taps):
+                clear(w_flat, row * positions + first, count)
+        else:
+            for n in range(num_images):
+                clear(y_flat, (n * num_filters + k) * positions + first, count)
 
-        for k in range(first_filter, last_filter):
-            if for_filters:
-                for row in range(k * channels * taps, (k + 1) * channels * taps):
-                    clear(w_flat, row * positions + first, count)
-            else:
-                for n in range(num_images):
-                    clear(y_flat, (n * num_filters + k) * positions + first, count)
+    for c in range(channels):
+        for image in range(0, num_images, _IMAGES):
+            images = min(_IMAGES, num_images - image)
+            _transfer(
+                x_flat,
+                x.shape,
+                image,
+                images,
+                group * channels + c,
+                patches,
+                w.shape,
+                first,
+                last,
+                stride,
+                before,
+                dilation,
+                False,
+            )
+            for k in range(first_filter, last_filter):
+                for t in range(taps):
+                    w_at = ((k * channels + c) * taps + t) * positions + first
+                    for n in range(images):
+                        at = (n * taps + t) * _POSITIONS
+                        y_at = (image + n) * num_filters + k
+                        y_at = y_at * positions + first
+                        if for_filters:
+                            _add_products(
+                                patches, at, y_flat, y_at, w_flat, w_at, count
+                            )
+                        else:
+                            _add_products(
+                                patches, at, w_flat, w_at, y_flat, y_at, count
+                            )
 
-        for c in range(channels):
-            for image in range(0, num_images, _IMAGES):
-                images = min(_IMAGES, num_images - image)
-                _transfer(
-                    x_flat,
-                    x.shape,
-                    image,
-                    images,
-                    group * channels + c,
-                    patches,
-                    w.shape,
-                    first,
-                    last,
-                    stride,
-                    before,
-                    dilation,
-                    False,
-                )
-                for k in range(first_filter, last_filter):
-                    for t in range(taps):
-                        w_at = ((k * channels + c) * taps + t) * positions + first
-                        for n in range(images):
-                            at = (n * taps + t) * _POSITIONS
-                            y_at = (image + n) * num_filters + k
-                            y_at = y_at * positions + first
-                            if for_filters:
-                                _add_products(
-                                    patches, at, y_flat, y_at, w_flat, w_at, count
-                                )
-                            else:
-                                _add_products(
-                                    patches, at, w_flat, w_at, y_flat, y_at, count
-                                )
+
+@njit(**_JIT)
+def _with_patches(x, w, y, stride, before, dilation, groups, for_filters):
+    """Compute ``y``, or ``w`` if ``for_filters``, from ``x`` and the other one."""
+    num_filters = w.shape[0]
+    runs = _parts(_volume(w.shape[5:]), _POSITIONS)
+    block_size = max(1, min(_FILTERS, num_filters * runs // _TASKS))
+    blocks = _parts(num_filters // groups, block_size)
+    parallel_for(
+        _with_some_patches,
+        groups * blocks * runs,
+        (x, w, y, stride, before, dilation, groups, for_filters, runs, block_size),
+    )
 
 
 @njit(**_JIT)
@@ -327,56 +341,65 @@ def filter_gradient(x, y, w, stride, before, dilation, groups):
     _with_patches(x, w, y, stride, before, dilation, groups, True)
 
 
-@njit(parallel=True, **_JIT)
-def input_gradient(w, y, x, stride, before, dilation, groups):
-    """Overwrite ``x`` with the gradient that ``y`` sends back through ``w``."""
+@njit(**_JIT)
+def _input_gradient_of_channel(task, w, y, x, stride, before, dilation, groups, shares):
+    """Compute one channel of a share of the images."""
     num_images, num_channels, channels = x.shape[0], x.shape[1], w.shape[1]
     num_filters, filters = w.shape[0], w.shape[0] // groups
     positions, taps = _volume(w.shape[5:]), _volume(w.shape[2:5])
     plane = _volume(x.shape[2:])
     x_flat, w_flat, y_flat = x.reshape(-1), w.reshape(-1), y.reshape(-1)
+    channel, share = divmod(task, shares)
+    first_image = num_images * share // shares
+    last_image = num_images * (share + 1) // shares
+    group, c = divmod(channel, channels)
+    patches = np.empty(_IMAGES * taps * _POSITIONS, x.dtype)
 
+    for n in range(first_image, last_image):
+        clear(x_flat, (n * num_channels + channel) * plane, plane)
+    for first in range(0, positions, _POSITIONS):
+        last = min(first + _POSITIONS, positions)
+        for image in range(first_image, last_image, _IMAGES):
+            images = min(_IMAGES, last_image - image)
+            clear(patches, 0, images * taps * _POSITIONS)
+            for k in range(group * filters, (group + 1) * filters):
+                for t in range(taps):
+                    w_at = ((k * channels + c) * taps + t) * positions + first
+                    for n in range(images):
+                        y_at = (image + n) * num_filters + k
+                        _add_products(
+                            w_flat,
+                            w_at,
+                            y_flat,
+                            y_at * positions + first,
+                            patches,
+                            (n * taps + t) * _POSITIONS,
+                            last - first,
+                        )
+            _transfer(
+                x_flat,
+                x.shape,
+                image,
+                images,
+                channel,
+                patches,
+                w.shape,
+                first,
+                last,
+                stride,
+                before,
+                dilation,
+                True,
+            )
+
+
+@njit(**_JIT)
+def input_gradient(w, y, x, stride, before, dilation, groups):
+    """Overwrite ``x`` with the gradient that ``y`` sends back through ``w``."""
+    num_images, num_channels = x.shape[:2]
     shares = min(_parts(_TASKS, max(1, num_channels)), num_images)
-    for task in prange(num_channels * shares):
-        channel, share = task // shares, task % shares
-        first_image = num_images * share // shares
-        last_image = num_images * (share + 1) // shares
-        group, c = channel // channels, channel % channels
-        patches = np.empty(_IMAGES * taps * _POSITIONS, x.dtype)
-
-        for n in range(first_image, last_image):
-            clear(x_flat, (n * num_channels + channel) * plane, plane)
-        for first in range(0, positions, _POSITIONS):
-            last = min(first + _POSITIONS, positions)
-            for image in range(first_image, last_image, _IMAGES):
-                images = min(_IMAGES, last_image - image)
-                clear(patches, 0, images * taps * _POSITIONS)
-                for k in range(group * filters, (group + 1) * filters):
-                    for t in range(taps):
-                        w_at = ((k * channels + c) * taps + t) * positions + first
-                        for n in range(images):
-                            y_at = (image + n) * num_filters + k
-                            _add_products(
-                                w_flat,
-                                w_at,
-                                y_flat,
-                                y_at * positions + first,
-                                patches,
-                                (n * taps + t) * _POSITIONS,
-                                last - first,
-                            )
-                _transfer(
-                    x_flat,
-                    x.shape,
-                    image,
-                    images,
-                    channel,
-                    patches,
-                    w.shape,
-                    first,
-                    last,
-                    stride,
-                    before,
-                    dilation,
-                    True,
-                )
+    parallel_for(
+        _input_gradient_of_channel,
+        num_channels * shares,
+        (w, y, x, stride, before, dilation, groups, shares),
+    )

@@ -43,8 +43,10 @@ on, which says the same in a few lines of NumPy, slowly.
 from functools import lru_cache
 
 import numpy as np
-from numba import njit, prange
+from numba import njit
 from numba.extending import overload
+
+from .threads import parallel_ranges
 
 __all__ = [
     "AVERAGE_INSIDE",
@@ -136,12 +138,6 @@ def _divisors(count, axis, size, mode):
     return divisors
 
 
-@njit(**_INNER)
-def _part(part, parts, planes):
-    """Return the range of planes that make up one part."""
-    return part * planes // parts, (part + 1) * planes // parts
-
-
 # Maximum.
 
 
@@ -182,7 +178,7 @@ def _max_windows(row, target, first, last, axis):
 
 
 @njit(**_INNER)
-def _max_planes(x, window, stride, padding, y, first, last):
+def _max_planes(first, last, x, window, stride, padding, y):
     _, depth, height, width = x.shape
     _, out_depth, out_height, out_width = y.shape
     axis_d, axis_h, axis_w = _axes(window, stride, padding)
@@ -201,14 +197,12 @@ def _max_planes(x, window, stride, padding, y, first, last):
             _max_windows(row, target, 0, out_width, axis_w)
 
 
-@njit(parallel=True, **_JIT)
+@njit(**_JIT)
 def max_pool(x, window, stride, padding, y):
     """Overwrite ``y`` with the maxima of the windows."""
     planes = y.shape[0] * y.shape[1]
     parts = min(planes, _MAX_PARTS)
-    for part in prange(parts):
-        first, last = _part(part, parts, planes)
-        _max_planes(x, window, stride, padding, y, first, last)
+    parallel_ranges(_max_planes, planes, parts, (x, window, stride, padding, y))
 
 
 @njit(inline="always", **_INNER)
@@ -226,7 +220,7 @@ def _max_windows_inside(row, target, first, last, axis):
 
 
 @njit(**_INNER)
-def _max_planes_small(x, window, stride, padding, y, first, last, window_w, stride_w):
+def _max_planes_small(first, last, x, window, stride, padding, y, window_w, stride_w):
     _, depth, height, width = x.shape
     _, out_depth, out_height, out_width = y.shape
     axis_d, axis_h, _ = _axes(window, stride, padding)
@@ -266,15 +260,17 @@ def max_pool_for(window_w, stride_w):
     if (window_w, stride_w) not in _SMALL:
         return max_pool
 
-    @njit(parallel=True, **_JIT)
+    @njit(**_INNER)
+    def max_planes(first, last, x, window, stride, padding, y):
+        _max_planes_small(
+            first, last, x, window, stride, padding, y, window_w, stride_w
+        )
+
+    @njit(**_JIT)
     def max_pool_small(x, window, stride, padding, y):
         planes = y.shape[0] * y.shape[1]
         parts = min(planes, _MAX_PARTS)
-        for part in prange(parts):
-            first, last = _part(part, parts, planes)
-            _max_planes_small(
-                x, window, stride, padding, y, first, last, window_w, stride_w
-            )
+        parallel_ranges(max_planes, planes, parts, (x, window, stride, padding, y))
 
     return max_pool_small
 
@@ -291,7 +287,7 @@ def _send_to_maxima(row, y, gy, target):
 
 
 @njit(**_INNER)
-def _max_gradient_planes(x, y, gy, window, stride, padding, gx, first, last):
+def _max_gradient_planes(first, last, x, y, gy, window, stride, padding, gx):
     _, depth, height, width = x.shape
     _, out_depth, out_height, out_width = y.shape
     axis_d, axis_h, axis_w = _axes(window, stride, padding)
@@ -314,14 +310,14 @@ def _max_gradient_planes(x, y, gy, window, stride, padding, gx, first, last):
                         )
 
 
-@njit(parallel=True, **_JIT)
+@njit(**_JIT)
 def max_pool_gradient(x, y, gy, window, stride, padding, gx):
     """Overwrite ``gx`` with the gradients ``gy``, sent to all maxima."""
     planes = x.shape[0] * x.shape[1]
     parts = min(planes, _MAX_PARTS)
-    for part in prange(parts):
-        first, last = _part(part, parts, planes)
-        _max_gradient_planes(x, y, gy, window, stride, padding, gx, first, last)
+    parallel_ranges(
+        _max_gradient_planes, planes, parts, (x, y, gy, window, stride, padding, gx)
+    )
 
 
 @njit(**_INNER)
@@ -365,7 +361,7 @@ def _collect_inside(row, y, gy, target, first, last, axis):
 
 @njit(**_INNER)
 def _max_gradient_planes_small(
-    x, y, gy, window, stride, padding, gx, first, last, window_w, stride_w
+    first, last, x, y, gy, window, stride, padding, gx, window_w, stride_w
 ):
     _, depth, height, width = x.shape
     _, out_depth, out_height, out_width = y.shape
@@ -402,21 +398,25 @@ def max_pool_gradient_for(window_w, stride_w):
     if (window_w, stride_w) not in _SMALL:
         return max_pool_gradient
 
-    @njit(parallel=True, **_JIT)
+    @njit(**_INNER)
+    def gradient_planes(first, last, x, y, gy, window, stride, padding, gx):
+        _max_gradient_planes_small(
+            first, last, x, y, gy, window, stride, padding, gx, window_w, stride_w
+        )
+
+    @njit(**_JIT)
     def max_pool_gradient_small(x, y, gy, window, stride, padding, gx):
         planes = x.shape[0] * x.shape[1]
         parts = min(planes, _MAX_PARTS)
-        for part in prange(parts):
-            first, last = _part(part, parts, planes)
-            _max_gradient_planes_small(
-                x, y, gy, window, stride, padding, gx, first, last, window_w, stride_w
-            )
+        parallel_ranges(
+            gradient_planes, planes, parts, (x, y, gy, window, stride, padding, gx)
+        )
 
     return max_pool_gradient_small
 
 
 @njit(**_INNER)
-def _max_gather_planes(x, y, gx, window, stride, padding, gy, first, last):
+def _max_gather_planes(first, last, x, y, gx, window, stride, padding, gy):
     _, depth, height, width = x.shape
     _, out_depth, out_height, out_width = y.shape
     axis_d, axis_h, axis_w = _axes(window, stride, padding)
@@ -438,14 +438,14 @@ def _max_gather_planes(x, y, gx, window, stride, padding, gy, first, last):
                 gy[n, od, oh, ow] = total
 
 
-@njit(parallel=True, **_JIT)
+@njit(**_JIT)
 def max_pool_gather(x, y, gx, window, stride, padding, gy):
     """Overwrite ``gy`` with the sum of ``gx`` over the maxima of each window."""
     planes = y.shape[0] * y.shape[1]
     parts = min(planes, _MAX_PARTS)
-    for part in prange(parts):
-        first, last = _part(part, parts, planes)
-        _max_gather_planes(x, y, gx, window, stride, padding, gy, first, last)
+    parallel_ranges(
+        _max_gather_planes, planes, parts, (x, y, gx, window, stride, padding, gy)
+    )
 
 
 # Sum and average.
@@ -458,7 +458,7 @@ def _add_row(target, row):
 
 
 @njit(**_INNER)
-def _sum_planes(x, window, stride, padding, mode, y, first, last):
+def _sum_planes(first, last, x, window, stride, padding, mode, y):
     _, depth, height, width = x.shape
     _, out_depth, out_height, out_width = y.shape
     axis_d, axis_h, axis_w = _axes(window, stride, padding)
@@ -487,18 +487,16 @@ def _sum_planes(x, window, stride, padding, mode, y, first, last):
                     y[n, od, oh, ow] = total / divisor
 
 
-@njit(parallel=True, **_JIT)
+@njit(**_JIT)
 def sum_pool(x, window, stride, padding, mode, y):
     """Overwrite ``y`` with the sums or averages of the windows."""
     planes = y.shape[0] * y.shape[1]
     parts = min(planes, _MAX_PARTS)
-    for part in prange(parts):
-        first, last = _part(part, parts, planes)
-        _sum_planes(x, window, stride, padding, mode, y, first, last)
+    parallel_ranges(_sum_planes, planes, parts, (x, window, stride, padding, mode, y))
 
 
 @njit(**_INNER)
-def _sum_adjoint_planes(y, window, stride, padding, mode, x, first, last):
+def _sum_adjoint_planes(first, last, y, window, stride, padding, mode, x):
     _, depth, height, width = x.shape
     _, out_depth, out_height, out_width = y.shape
     axis_d, axis_h, axis_w = _axes(window, stride, padding)
@@ -528,14 +526,14 @@ def _sum_adjoint_planes(y, window, stride, padding, mode, x, first, last):
                     target[i] += row[ow]
 
 
-@njit(parallel=True, **_JIT)
+@njit(**_JIT)
 def sum_pool_adjoint(y, window, stride, padding, mode, x):
     """Overwrite ``x`` with ``y``, divided and spread over the windows."""
     planes = x.shape[0] * x.shape[1]
     parts = min(planes, _MAX_PARTS)
-    for part in prange(parts):
-        first, last = _part(part, parts, planes)
-        _sum_adjoint_planes(y, window, stride, padding, mode, x, first, last)
+    parallel_ranges(
+        _sum_adjoint_planes, planes, parts, (y, window, stride, padding, mode, x)
+    )
 
 
 # The same, plainly.

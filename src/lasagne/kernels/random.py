@@ -22,7 +22,9 @@ References
 """
 
 import numpy as np
-from numba import njit, prange
+from numba import njit
+
+from .threads import parallel_for
 
 __all__ = [
     "MODULI",
@@ -155,11 +157,12 @@ def fill(state, sample, scale):
     scale : float
         One of :data:`SCALES`, of the dtype of ``sample``.
     """
+    chunks = _num_chunks(state, sample)
     if sample.size > _SERIAL_SIZE:
-        _fill_parallel(state, sample, scale)
+        parallel_for(_fill_chunk, chunks, (state, sample, scale))
     else:
-        for chunk in range(_num_chunks(state, sample)):
-            _fill_chunk(state, sample, chunk, scale)
+        for chunk in range(chunks):
+            _fill_chunk(chunk, state, sample, scale)
 
 
 @njit(cache=True, nogil=True)
@@ -167,14 +170,8 @@ def _num_chunks(state, sample):
     return (min(len(state), sample.size) + _CHUNK - 1) // _CHUNK
 
 
-@njit(cache=True, nogil=True, parallel=True)
-def _fill_parallel(state, sample, scale):
-    for chunk in prange(_num_chunks(state, sample)):
-        _fill_chunk(state, sample, chunk, scale)
-
-
 @njit(cache=True, nogil=True)
-def _fill_chunk(state, sample, chunk, scale):
+def _fill_chunk(chunk, state, sample, scale):
     """Draw what the streams of one chunk contribute."""
     modulus_1, modulus_2 = 2**31 - 1, 2**31 - 21069
     period = len(state)
