@@ -31,7 +31,7 @@ from pytensor.gradient import disconnected_type
 from pytensor.graph.basic import Apply
 from pytensor.tensor.variable import TensorVariable
 
-from ..kernels import conv as kernel
+from ..kernels import convolution as kernel
 from ..kernels.geometry import promote as promotions
 from ..kernels.lengths import (
     NAMED_PADDINGS,
@@ -41,6 +41,7 @@ from ..kernels.lengths import (
     explicit_padding,
 )
 from ._arguments import as_int_tuple, as_sizes, constant_or_none, float_operands
+from ._memory import empty
 from ._shaped import LinearOp
 
 __all__ = [
@@ -239,7 +240,7 @@ def _compute(
     dtype = arrays[0].dtype
     working = np.promote_types(dtype, np.float32)
     promote = promotions[op.ndim].py_func  # no work for a compiler
-    result = np.empty(shape, working)
+    result = empty(shape, working)
     function(
         *(promote(each.astype(working, copy=False)) for each in arrays),
         promote(result),
@@ -275,7 +276,7 @@ class Conv(_ConvFamily):
         output_storage[0][0] = self.convolve(x, w, bias, least, below)
 
     def convolve(self, x: np.ndarray, w: np.ndarray, *epilogue: Any) -> np.ndarray:
-        """Call :func:`lasagne.kernels.conv.forward`."""
+        """Call :func:`lasagne.kernels.convolution.forward`."""
         self.check(x.shape, w.shape)
         shape = (x.shape[0], w.shape[0], *self.output_sizes(x.shape[2:], w.shape[2:]))
         return _compute(kernel.forward, self, (x, w), shape, w.shape[2:], *epilogue)

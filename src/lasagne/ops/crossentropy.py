@@ -22,6 +22,7 @@ from pytensor.tensor.variable import TensorVariable
 
 from ..kernels import crossentropy as kernel
 from ._elementary import ElementaryOp
+from ._memory import empty
 
 __all__ = [
     "LabelCrossentropy",
@@ -128,7 +129,7 @@ class _CrossentropyFamily(ElementaryOp):
             rows = array.reshape(-1, x.shape[-1]) if array.ndim == x.ndim else array
             return rows if array.ndim == x.ndim else rows.reshape(-1)
 
-        result = np.empty(shape, working)
+        result = empty(shape, working)
         if x.size:
             flat = (-1, x.shape[-1]) if len(shape) == x.ndim else (-1,)
             function(*map(arranged, inputs), result.reshape(flat))

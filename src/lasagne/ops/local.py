@@ -27,6 +27,7 @@ from pytensor.tensor.variable import TensorVariable
 
 from ..kernels import local as kernel
 from ._arguments import as_sizes, constant_or_none
+from ._memory import empty
 from .conv import _ConvFamily, _operands, _spatial_sizes
 
 __all__ = [
@@ -175,7 +176,7 @@ class _LocalFamily(_ConvFamily):
 
         dtype = first.dtype
         working = np.promote_types(dtype, np.float32)
-        result = np.empty(shape, working)
+        result = empty(shape, working)
         function(
             operand(first),
             operand(second),

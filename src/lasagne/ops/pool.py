@@ -38,6 +38,7 @@ from pytensor.tensor.variable import TensorVariable
 from ..kernels import pool as kernel
 from ..kernels.lengths import pool_output_length
 from ._arguments import as_int_tuple, as_sizes, constant_or_none
+from ._memory import empty
 from ._shaped import LinearOp, is_connected
 
 __all__ = [
@@ -274,7 +275,7 @@ class MaxPool(_PoolFamily):
             kernel.max_pool_for(window[-1], stride[-1]),
             [x],
             self.kernel_geometry(window, stride),
-            np.empty(self.output_shape(x.shape, window, stride), _max_dtype(x.dtype)),
+            empty(self.output_shape(x.shape, window, stride), _max_dtype(x.dtype)),
         )
 
     def pullback(self, inputs: Any, outputs: Any, cotangents: Any) -> list:
@@ -314,7 +315,7 @@ class MaxPoolGradient(_PoolFamily):
             kernel.max_pool_gradient_for(window[-1], stride[-1]),
             [x, y, gy],
             self.kernel_geometry(window, stride),
-            np.empty(x.shape, _max_dtype(x.dtype)),
+            empty(x.shape, _max_dtype(x.dtype)),
         )
 
     def pullback(self, inputs: Any, outputs: Any, cotangents: Any) -> list:
@@ -351,7 +352,7 @@ class MaxPoolGather(_PoolFamily):
             kernel.max_pool_gather,
             [x, y, gx],
             self.kernel_geometry(window, stride),
-            np.empty(y.shape, _max_dtype(x.dtype)),
+            empty(y.shape, _max_dtype(x.dtype)),
         )
 
     def pullback(self, inputs: Any, outputs: Any, cotangents: Any) -> list:
@@ -458,7 +459,7 @@ class SumPool(_SumFamily):
             kernel.sum_pool,
             [x],
             (*self.kernel_geometry(window, stride), self.kernel_mode),
-            np.empty(self.output_shape(x.shape, window, stride), sum_dtype(x.dtype)),
+            empty(self.output_shape(x.shape, window, stride), sum_dtype(x.dtype)),
         )
 
     def pullback(self, inputs: Any, outputs: Any, cotangents: Any) -> list:
@@ -512,7 +513,7 @@ class SumPoolAdjoint(_SumFamily):
             kernel.sum_pool_adjoint,
             [y],
             (*self.kernel_geometry(window, stride), self.kernel_mode),
-            np.empty(shape, sum_dtype(y.dtype)),
+            empty(shape, sum_dtype(y.dtype)),
         )
 
     def pullback(self, inputs: Any, outputs: Any, cotangents: Any) -> list:

@@ -1,0 +1,472 @@
+"""Vector code of minimal filtering: the transforms, and products of matrices.
+
+As in :mod:`lasagne.kernels.simd`, everything works on flat buffers, addressed
+by element indices, and nothing is checked. A tile is a square of vectors, whose
+lanes are channels: each number in :mod:`lasagne.kernels.minimal_filtering` is a
+vector here.
+"""
+
+from llvmlite import ir
+from numba import types
+from numba.core import cgutils
+from numba.extending import intrinsic
+
+from . import minimal_filtering
+from .minimal_filtering import SIZE
+from .simd import ROW_TILES, _Emitter, _index
+
+__all__ = [
+    "PRODUCT_ROWS",
+    "PRODUCT_VECTORS",
+    "add_data_sums",
+    "add_products",
+    "add_vectors",
+    "data_points",
+    "filter_points",
+    "filter_sums",
+    "output_points",
+    "output_sums",
+    "products",
+]
+
+# ---------------------------------------------------------------------------
+# Linear combinations of vectors
+
+
+def _constant(emit, number):
+    return ir.Constant(emit.vector, [float(number)] * emit.lanes)
+
+
+def _combine(emit, numbers, vectors):
+    """Return the sum of vectors times numbers, fused where the CPU can."""
+    builder, total = emit.builder, None
+    terms = [(number, each) for number, each in zip(numbers, vectors) if number]
+    for number, vector in sorted(terms, key=lambda term: term[0] != 1):
+        if number != 1:
+            vector = builder.fmul(vector, _constant(emit, number), flags=("contract",))
+        if total is None:
+            total = vector
+        else:
+            total = builder.fadd(vector, total, flags=("contract",))
+    return total
+
+
+def _evaluate(emit, matrix, vectors):
+    """Multiply a matrix, whose rows are points, by vectors.
+
+    Rows of opposite points differ in the signs of odd columns only: they are
+    the sum and the difference of the same two sums.
+    """
+    builder = emit.builder
+    results = [_combine(emit, matrix[0], vectors)]
+    for row in matrix[1:-1:2]:
+        even = _combine(emit, row[::2], vectors[::2])
+        factor = next(number for number in reversed(row[1::2]) if number)
+        odd = [number / factor for number in row[1::2]]
+        odd = _combine(emit, odd, vectors[1::2])
+        odd = builder.fmul(odd, _constant(emit, factor), flags=("contract",))
+        results.append(builder.fadd(even, odd, flags=("contract",)))
+        results.append(builder.fsub(even, odd, flags=("contract",)))
+    return [*results, _combine(emit, matrix[-1], vectors)]
+
+
+def _interpolate(emit, matrix, vectors):
+    """Multiply vectors by the transpose of a matrix, whose rows are points."""
+    builder = emit.builder
+    sums, differences = [vectors[0]], [vectors[0]]
+    for plus, minus in zip(vectors[1:-1:2], vectors[2:-1:2]):
+        sums.append(builder.fadd(plus, minus))
+        differences.append(builder.fsub(plus, minus))
+    sums.append(vectors[-1])
+    differences.append(vectors[-1])
+    rows = [matrix[0], *matrix[1:-1:2], matrix[-1]]
+    columns = zip(*rows)
+    return [
+        _combine(emit, column, differences if j % 2 else sums)
+        for j, column in enumerate(columns)
+    ]
+
+
+def _square(emit, transform, matrix, tile):
+    """Transform the columns of a tile, then the rows."""
+    columns = [transform(emit, matrix, column) for column in zip(*tile)]
+    return [transform(emit, matrix, row) for row in zip(*columns)]
+
+
+# ---------------------------------------------------------------------------
+# From tiles to points, and back
+
+
+def _make_points(matrix):
+    size = len(matrix[0])
+
+    @intrinsic
+    def points(typingctx, source, at, pitch, target, to, point_pitch):
+        int64 = types.int64
+        signature = types.void(source, int64, int64, target, int64, int64)
+
+        def codegen(context, builder, signature, args):
+            source, at, pitch, target, to, point_pitch = args
+            emit = _Emitter(context, builder, signature.args[0].dtype)
+            source = emit.data(signature.args[0], source)
+            target = emit.data(signature.args[3], target)
+            tile = []
+            for _ in range(size):
+                tile.append(
+                    [
+                        emit.load(source, _index(builder, at, q * emit.lanes))
+                        for q in range(size)
+                    ]
+                )
+                at = builder.add(at, pitch)
+            for row in _square(emit, _evaluate, matrix, tile):
+                for vector in row:
+                    emit.store(vector, target, to)
+                    to = builder.add(to, point_pitch)
+            return context.get_dummy_value()
+
+        return signature, codegen
+
+    return points
+
+
+def _load_sums(emit, source, at, point_pitch, matrix):
+    """Load all points of a tile, and make the tile of them."""
+    tile = []
+    for _ in range(SIZE):
+        row = []
+        for _ in range(SIZE):
+            row.append(emit.load(source, at))
+            at = emit.builder.add(at, point_pitch)
+        tile.append(row)
+    return _square(emit, _interpolate, matrix, tile)
+
+
+def _make_sums(matrix):
+    @intrinsic
+    def sums(
+        typingctx,
+        source,
+        at,
+        point_pitch,
+        target,
+        to,
+        pitch,
+        biases,
+        first,
+        threshold,
+        below,
+    ):
+        int64, scalar = types.int64, source.dtype
+        signature = types.void(
+            source, int64, int64, target, int64, int64, biases, int64, scalar, scalar
+        )
+
+        def codegen(context, builder, signature, args):
+            source, at, point_pitch, target, to, pitch = args[:6]
+            biases, first, threshold, below = args[6:]
+            emit = _Emitter(context, builder, signature.args[0].dtype)
+            source = emit.data(signature.args[0], source)
+            target = emit.data(signature.args[3], target)
+            bias = emit.load(emit.data(signature.args[6], biases), first)
+            threshold, below = emit.fill(threshold), emit.fill(below)
+            for row in _load_sums(emit, source, at, point_pitch, matrix):
+                for q, vector in enumerate(row):
+                    vector = emit.finish(vector, bias, threshold, below)
+                    emit.store(vector, target, _index(builder, to, q * emit.lanes))
+                to = builder.add(to, pitch)
+            return context.get_dummy_value()
+
+        return signature, codegen
+
+    return sums
+
+
+@intrinsic
+def add_data_sums(typingctx, source, at, point_pitch, target, to, pitch):
+    """Add ``B m B^T`` to a tile of data.
+
+    Point ``p`` of ``m`` is at ``source[at + p * point_pitch]``. The tile begins at
+    ``target[to]``: columns next to each other, rows ``pitch`` elements apart.
+    """
+    int64 = types.int64
+    signature = types.void(source, int64, int64, target, int64, int64)
+
+    def codegen(context, builder, signature, args):
+        source, at, point_pitch, target, to, pitch = args
+        emit = _Emitter(context, builder, signature.args[0].dtype)
+        source = emit.data(signature.args[0], source)
+        target = emit.data(signature.args[3], target)
+        matrix = minimal_filtering.data_matrix()
+        for row in _load_sums(emit, source, at, point_pitch, matrix):
+            for q, vector in enumerate(row):
+                place = _index(builder, to, q * emit.lanes)
+                total = builder.fadd(emit.load(target, place), vector)
+                emit.store(total, target, place)
+            to = builder.add(to, pitch)
+        return context.get_dummy_value()
+
+    return signature, codegen
+
+
+#: ``data_points(source, at, pitch, target, to, point_pitch)`` writes ``B^T d B``:
+#: point ``p`` to ``target[to + p * point_pitch]``, for the tile with columns next
+#: to each other, and rows ``pitch`` elements apart, from ``source[at]`` on.
+data_points = _make_points(minimal_filtering.data_matrix())
+
+#: ``filter_points[r]`` does the same with ``G g G^T`` of ``r x r`` taps.
+filter_points = {
+    taps: _make_points(minimal_filtering.filter_matrix(taps)) for taps in (3, 5)
+}
+
+#: ``output_points[r]`` does the same with ``A y A^T`` for filters of ``r x r`` taps.
+output_points = {
+    taps: _make_points(minimal_filtering.output_matrix(SIZE + 1 - taps))
+    for taps in (3, 5)
+}
+
+#: ``output_sums[r](source, at, point_pitch, target, to, pitch, biases, first,
+#: threshold, below)`` writes ``A^T m A``, for filters of ``r x r`` taps, to a tile
+#: of such columns and rows from ``target[to]`` on. Each is finished with the
+#: vector of biases from ``first`` on, like in :data:`lasagne.kernels.simd.move`.
+output_sums = {
+    taps: _make_sums(minimal_filtering.output_matrix(SIZE + 1 - taps))
+    for taps in (3, 5)
+}
+
+#: ``filter_sums[r]`` does the same with ``G^T m G``, for ``r x r`` taps.
+filter_sums = {
+    taps: _make_sums(minimal_filtering.filter_matrix(taps)) for taps in (3, 5)
+}
+
+
+# ---------------------------------------------------------------------------
+# From rows to vectors of channels, and back
+
+
+def _row_pointers(emit, pointer, start, pitch, rows):
+    """Return where each of as many rows as there are lanes begins.
+
+    The last one stands for those that do not exist.
+    """
+    builder, index = emit.builder, ir.IntType(64)
+    last = builder.sub(rows, index(1))
+    pointers = []
+    for r in range(emit.lanes):
+        exists = builder.icmp_signed("<", index(r), last)
+        row = builder.select(exists, index(r), last)
+        start_of_row = builder.add(start, builder.mul(row, pitch))
+        pointers.append(builder.gep(pointer, [start_of_row]))
+    return pointers
+
+
+@intrinsic
+def rows_to_lanes(typingctx, source, start, pitch, rows, columns, target, at, step):
+    """Turn columns of some rows into vectors.
+
+    ``target[at + c * step + r] = source[start + r * pitch + c]``, for all ``r``
+    and ``c`` less than the lanes of a vector: zeros where ``c >= columns``, which
+    are not read, and anything where ``r >= rows``.
+    """
+    int64 = types.int64
+    signature = types.void(source, int64, int64, int64, int64, target, int64, int64)
+
+    def codegen(context, builder, signature, args):
+        source, start, pitch, rows, columns, target, at, step = args
+        emit = _Emitter(context, builder, signature.args[0].dtype)
+        source = emit.data(signature.args[0], source)
+        target = emit.data(signature.args[5], target)
+        mask, zero = emit.mask(columns), ir.IntType(64)(0)
+        vectors = [
+            emit.load_some(row, zero, mask)
+            for row in _row_pointers(emit, source, start, pitch, rows)
+        ]
+        for vector in emit.transposed(vectors):
+            emit.store(vector, target, at)
+            at = builder.add(at, step)
+        return context.get_dummy_value()
+
+    return signature, codegen
+
+
+@intrinsic
+def lanes_to_rows(typingctx, source, at, step, target, start, pitch, rows, columns):
+    """Turn vectors into columns of some rows.
+
+    ``target[start + r * pitch + c] = source[at + c * step + r]`` for ``r < rows``
+    and ``c < columns``. As many vectors are read as a vector has lanes.
+    """
+    int64 = types.int64
+    signature = types.void(source, int64, int64, target, int64, int64, int64, int64)
+
+    def codegen(context, builder, signature, args):
+        source, at, step, target, start, pitch, rows, columns = args
+        emit = _Emitter(context, builder, signature.args[0].dtype)
+        source = emit.data(signature.args[0], source)
+        target = emit.data(signature.args[3], target)
+        mask, zero = emit.mask(columns), ir.IntType(64)(0)
+        vectors = []
+        for _ in range(emit.lanes):
+            vectors.append(emit.load(source, at))
+            at = builder.add(at, step)
+        pointers = _row_pointers(emit, target, start, pitch, rows)
+        # From the last on: rows that exist overwrite those that do not.
+        for vector, row in reversed(list(zip(emit.transposed(vectors), pointers))):
+            emit.store_some(vector, row, zero, mask)
+        return context.get_dummy_value()
+
+    return signature, codegen
+
+
+@intrinsic
+def add_vectors(typingctx, source, start, target, at, count):
+    """Add some neighbouring vectors of one flat array to those of another."""
+    int64 = types.int64
+    signature = types.void(source, int64, target, int64, int64)
+
+    def codegen(context, builder, signature, args):
+        source, start, target, at, count = args
+        emit = _Emitter(context, builder, signature.args[0].dtype)
+        source = emit.data(signature.args[0], source)
+        target = emit.data(signature.args[2], target)
+        with cgutils.for_range(builder, count) as step:
+            shift = builder.mul(step.index, ir.IntType(64)(emit.lanes))
+            place = builder.add(at, shift)
+            added = emit.load(source, builder.add(start, shift))
+            total = builder.fadd(emit.load(target, place), added)
+            emit.store(total, target, place)
+        return context.get_dummy_value()
+
+    return signature, codegen
+
+
+# ---------------------------------------------------------------------------
+# Products of matrices
+
+_WIDEST = max(ROW_TILES)
+
+#: Rows of a tile of a product, the largest first.
+PRODUCT_ROWS = (_WIDEST, _WIDEST // 2)
+
+#: Vectors of columns of such a tile, the largest first.
+PRODUCT_VECTORS = ROW_TILES[_WIDEST]
+
+
+def _emit_products(emit, rows, vectors, left, right, steps, sums, add):
+    """Emit one tile of :data:`products`, for fixed numbers of both."""
+    builder, index = emit.builder, ir.IntType(64)
+    left, left_start, left_row, left_step = left
+    right, right_start, right_step = right
+    sums, at, pitch = sums
+    places = [
+        [
+            _index(builder, at, builder.mul(index(i), pitch), index(v * emit.lanes))
+            for v in range(vectors)
+        ]
+        for i in range(rows)
+    ]
+    starts = [
+        builder.gep(left, [builder.add(left_start, builder.mul(index(i), left_row))])
+        for i in range(rows)
+    ]
+    totals = emit.zeros(rows, vectors)
+    with cgutils.for_range(builder, steps) as step:
+        position = builder.add(right_start, builder.mul(step.index, right_step))
+        inputs = [
+            emit.load(right, _index(builder, position, v * emit.lanes))
+            for v in range(vectors)
+        ]
+        shift = builder.mul(step.index, left_step)
+        for i in range(rows):
+            value = emit.splat(starts[i], shift)
+            for v in range(vectors):
+                emit.add_product(totals[i][v], value, inputs[v])
+    for i in range(rows):
+        for v in range(vectors):
+            total = builder.load(totals[i][v])
+            if add:
+                # At last: sums of sums lose less than one long sum.
+                total = builder.fadd(emit.load(sums, places[i][v]), total)
+            emit.store(total, sums, places[i][v])
+
+
+def _make_products(add):
+    @intrinsic
+    def products(
+        typingctx,
+        rows,
+        vectors,
+        left,
+        left_start,
+        left_row,
+        left_step,
+        right,
+        right_start,
+        right_step,
+        steps,
+        sums,
+        at,
+        pitch,
+    ):
+        int64 = types.int64
+        signature = types.void(
+            int64,
+            int64,
+            left,
+            int64,
+            int64,
+            int64,
+            right,
+            int64,
+            int64,
+            int64,
+            sums,
+            int64,
+            int64,
+        )
+
+        def codegen(context, builder, signature, args):
+            rows, vectors, left, left_start, left_row, left_step = args[:6]
+            right, right_start, right_step, steps, sums, at, pitch = args[6:]
+            emit = _Emitter(context, builder, signature.args[2].dtype)
+            left = emit.data(signature.args[2], left)
+            right = emit.data(signature.args[6], right)
+            sums = emit.data(signature.args[10], sums)
+            index = ir.IntType(64)
+            for height in PRODUCT_ROWS:
+                for width in PRODUCT_VECTORS:
+                    chosen = builder.and_(
+                        builder.icmp_signed("==", rows, index(height)),
+                        builder.icmp_signed("==", vectors, index(width)),
+                    )
+                    with builder.if_then(chosen):
+                        _emit_products(
+                            emit,
+                            height,
+                            width,
+                            (left, left_start, left_row, left_step),
+                            (right, right_start, right_step),
+                            steps,
+                            (sums, at, pitch),
+                            add,
+                        )
+            return context.get_dummy_value()
+
+        return signature, codegen
+
+    return products
+
+
+#: ``products(rows, vectors, left, left_start, left_row, left_step, right,
+#: right_start, right_step, steps, sums, at, pitch)`` computes, with ``i < rows``,
+#: ``s < steps`` and as many ``j`` as the vectors hold,
+#:
+#:     sums[at + i * pitch + j] = sum over s of
+#:         left[left_start + i * left_row + s * left_step]
+#:         * right[right_start + s * right_step + j]
+#:
+#: Rows must be of ``PRODUCT_ROWS``, and vectors of ``PRODUCT_VECTORS``.
+products = _make_products(add=False)
+
+#: The same, added to what is there.
+add_products = _make_products(add=True)
