@@ -89,6 +89,7 @@ from .conv_taps import (
     tap_reach,
 )
 from .conv_types import NONE, ONES, PART, Target, kernel
+from .views import flattened, with_flat_filters
 
 __all__ = [
     "MODULES",
@@ -116,8 +117,8 @@ def forward(x, w, y, stride, before, dilation, groups, flip, bias, threshold, be
     phases = tap_phases(filter_sizes, stride, dilation)
     filters = w.shape[0] // groups
     correlate(
-        Source(x.reshape(x.size), x.shape, w.shape[1], stride, before, phases),
-        Target(y.reshape(y.size), y.shape, filters, ONES, bias, threshold, below),
+        Source(flattened(x), x.shape, w.shape[1], stride, before, phases),
+        Target(flattened(y), y.shape, filters, ONES, bias, threshold, below),
         forward_taps(w, stride, dilation, groups, flip, True),
         y.shape[2:],
         tap_reach(filter_sizes, stride, dilation),
@@ -139,8 +140,8 @@ def input_gradient(w, y, x, stride, before, dilation, groups, flip):
     shift = subtract(reach, lowest)
     filters = w.shape[0] // groups
     correlate(
-        Source(y.reshape(y.size), y.shape, filters, ONES, shift, ONES),
-        Target(x.reshape(x.size), x.shape, w.shape[1], stride, bias, edge[1], edge[0]),
+        Source(flattened(y), y.shape, filters, ONES, shift, ONES),
+        Target(flattened(x), x.shape, w.shape[1], stride, bias, edge[1], edge[0]),
         taps,
         size,
         reach,
@@ -163,7 +164,7 @@ def count_shares(pieces, w):
 def sum_shares(totals, flip, w):
     """Overwrite ``w`` with the total of sums that were kept apart."""
     w[:] = 0
-    flat = w.reshape((w.shape[0], w.shape[1], totals.shape[3]))
+    flat = with_flat_filters(w)
     order = tap_order(totals.shape[3], flip)
     for share in range(totals.shape[0]):
         for k in range(w.shape[0]):
@@ -184,8 +185,8 @@ def filter_gradient(x, y, w, stride, before, dilation, groups, flip):
     shares = count_shares(x.shape[0], w)
     totals = np.zeros((shares, w.shape[0], w.shape[1], taps), w.dtype)
     correlate_rows(
-        Source(x.reshape(x.size), x.shape, w.shape[1], stride, before, phases),
-        Source(y.reshape(y.size), y.shape, filters, ONES, NONE, ONES),
+        Source(flattened(x), x.shape, w.shape[1], stride, before, phases),
+        Source(flattened(y), y.shape, filters, ONES, NONE, ONES),
         forward_taps(w, stride, dilation, groups, False, False),
         y.shape[2:],
         tap_reach(filter_sizes, stride, dilation),

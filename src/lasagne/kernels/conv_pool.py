@@ -32,9 +32,10 @@ from .conv_dots import dot_tasks, plan_dots
 from .conv_rows import correlate_tasks, plan_correlation
 from .conv_taps import backward_taps, forward_taps, tap_phases, tap_reach
 from .conv_types import NONE, ONES, PART, Target, kernel
-from .simd import VECTOR_BYTES
+from .simd import VECTOR_BYTES, clear
 from .simd_pairs import MOST_ROWS, reduce_pairs, spread_pairs
 from .threads import num_threads, parallel_for, parallel_ranges
+from .views import flattened
 
 __all__ = ["MODULES", "backward", "fits", "forward", "reduce", "spread"]
 
@@ -87,12 +88,12 @@ def fits(images: int, image_bytes: int, lanes: int, threads: int) -> bool:
 
 
 @njit(**PART)
-def _starts_of_row(plane, d, h, size, window, starts):
-    """Find where the rows of the windows in one row of windows begin."""
+def _starts_of_rows(plane, d, size, window, starts):
+    """Find where the rows of the first line of windows begin."""
     for row in range(window[0] * window[1]):
         row_d, row_h = divmod(row, window[1])
         at = plane * size[0] + d * window[0] + row_d
-        starts[row] = (at * size[1] + h * window[1] + row_h) * size[2]
+        starts[row] = (at * size[1] + row_h) * size[2]
 
 
 @njit(**PART)
@@ -101,19 +102,20 @@ def _reduce_planes(first, last, y, size, window, rectified, p, routes, pooled, b
     starts = np.empty(MOST_ROWS, np.int64)
     for plane in range(first, last):
         for d in range(pooled[0]):
-            for h in range(pooled[1]):
-                _starts_of_row(plane, d, h, size, window, starts)
-                at = ((begin + plane) * pooled[0] + d) * pooled[1] + h
-                reduce_pairs(
-                    window[0] * window[1],
-                    rectified,
-                    y,
-                    starts,
-                    p,
-                    routes,
-                    at * pooled[2],
-                    pooled[2],
-                )
+            _starts_of_rows(plane, d, size, window, starts)
+            at = ((begin + plane) * pooled[0] + d) * pooled[1]
+            reduce_pairs(
+                window[0] * window[1],
+                rectified,
+                y,
+                starts,
+                p,
+                routes,
+                at * pooled[2],
+                pooled[2],
+                pooled[1],
+                window[1] * size[2],
+            )
 
 
 @njit(**PART)
@@ -130,21 +132,22 @@ def _spread_planes(
     for plane in range(first, last):
         sums[:] = 0
         for d in range(pooled[0]):
-            for h in range(pooled[1]):
-                _starts_of_row(plane, d, h, size, window, starts)
-                at = ((begin + plane) * pooled[0] + d) * pooled[1] + h
-                spread_pairs(
-                    window[0] * window[1],
-                    rectified,
-                    p,
-                    g,
-                    routes,
-                    at * pooled[2],
-                    y,
-                    starts,
-                    pooled[2],
-                    sums,
-                )
+            _starts_of_rows(plane, d, size, window, starts)
+            at = ((begin + plane) * pooled[0] + d) * pooled[1]
+            spread_pairs(
+                window[0] * window[1],
+                rectified,
+                p,
+                g,
+                routes,
+                y,
+                starts,
+                sums,
+                at * pooled[2],
+                pooled[2],
+                pooled[1],
+                window[1] * size[2],
+            )
         total = 0.0
         for lane in range(lanes):
             total += sums[lane]
@@ -160,12 +163,12 @@ def reduce(y, window, rectified, p, routes):
         planes,
         min(planes, _PARTS),
         (
-            y.reshape(y.size),
+            flattened(y),
             y.shape[2:],
             window,
             rectified,
-            p.reshape(p.size),
-            routes.reshape(routes.size),
+            flattened(p),
+            flattened(routes),
             p.shape[2:],
             0,
         ),
@@ -200,26 +203,29 @@ def spread(p, g, routes, window, rectified, y, sums):
 
     Those are over all but the second axis.
     """
-    y.reshape(y.size)[:] = 0
+    clear(flattened(y), 0, y.size)
     totals = np.zeros((y.shape[0], y.shape[1]))
     parallel_ranges(
         _spread_images,
         y.shape[0],
         min(y.shape[0], _PARTS),
         (
-            p.reshape(p.size),
-            g.reshape(g.size),
-            routes.reshape(routes.size),
+            flattened(p),
+            flattened(g),
+            flattened(routes),
             p.shape[2:],
             y.shape[2:],
             window,
             rectified,
-            y.reshape(y.size),
+            flattened(y),
             totals,
         ),
     )
     for k in range(y.shape[1]):
-        sums[k] = totals[:, k].sum()
+        total = 0.0
+        for n in range(y.shape[0]):
+            total += totals[n, k]
+        sums[k] = total
 
 
 # ---------------------------------------------------------------------------
@@ -265,7 +271,7 @@ def _forward_worker(
     packed = np.empty(scratch, source.values.dtype)
     edge = source.values.dtype.type(0), source.values.dtype.type(-np.inf)
     chunks = ceil_divide(images, at_once)
-    p_flat, routes_flat = p.reshape(p.size), routes.reshape(routes.size)
+    p_flat, routes_flat = flattened(p), flattened(routes)
     for chunk in range(chunks * worker // workers, chunks * (worker + 1) // workers):
         first = chunk * at_once
         count = min(at_once, images - first)
@@ -324,7 +330,7 @@ def forward(
     reach = tap_reach(w.shape[2:], stride, dilation)
     taps = forward_taps(w, stride, dilation, groups, flip, True)
     at_once = _images_at_once(images, filters, size, itemsize)
-    values, shape = x.reshape(x.size), x.shape
+    values, shape = flattened(x), x.shape
     some = (at_once, shape[1], shape[2], shape[3], shape[4])
     plan, scratch = plan_correlation(
         Source(values, some, w.shape[1], stride, before, phases), taps, size, reach, 1
@@ -387,8 +393,8 @@ def _backward_worker(
     y = np.zeros(at_once * filters * volume(size), x.values.dtype)
     packed = np.empty(scratch, x.values.dtype)
     chunks = ceil_divide(images, at_once)
-    p_flat, g_flat = p.reshape(p.size), g.reshape(g.size)
-    routes_flat = routes.reshape(routes.size)
+    p_flat, g_flat = flattened(p), flattened(g)
+    routes_flat = flattened(routes)
     for share in range(shares * worker // workers, shares * (worker + 1) // workers):
         for chunk in range(chunks * share // shares, chunks * (share + 1) // shares):
             first = chunk * at_once
@@ -480,7 +486,7 @@ def backward(
     images, filters, itemsize = x.shape[0], w.shape[0], x.itemsize
     reach = tap_reach(w.shape[2:], stride, dilation)
     at_once = _images_at_once(images, filters, size, itemsize)
-    values, shape = x.reshape(x.size), x.shape
+    values, shape = flattened(x), x.shape
     some = (at_once, shape[1], shape[2], shape[3], shape[4])
     phases = tap_phases(w.shape[2:], stride, dilation)
     dot_taps = forward_taps(w, stride, dilation, groups, False, False)
@@ -525,7 +531,7 @@ def backward(
             dot_taps,
             dot_plan,
             Target(
-                gx.reshape(gx.size),
+                flattened(gx),
                 gx.shape,
                 w.shape[1],
                 stride,

@@ -17,6 +17,7 @@ from .conv_blocks import (
 )
 from .conv_rows import pack_weights
 from .conv_types import ONES, PART, Taps
+from .views import with_flat_filters
 
 __all__ = [
     "MODULES",
@@ -60,6 +61,13 @@ def tap_phases(filter_sizes, stride, dilation):
 
 
 @njit(**PART)
+def _set_row(table, row, *numbers):
+    """Overwrite a row, without what Numba compiles to do that with a tuple."""
+    for column, number in enumerate(numbers):
+        table[row, column] = number
+
+
+@njit(**PART)
 def _forward_lines(filter_sizes, stride, dilation):
     """Return the lines and columns of all taps, and that they are one set."""
     lines = np.empty((filter_sizes[0] * filter_sizes[1], 4), np.int64)
@@ -77,15 +85,17 @@ def _forward_lines(filter_sizes, stride, dilation):
     for w in range(filter_sizes[2]):
         columns[w, 1], columns[w, 0] = divmod(w * dilation[2], stride[2])
     first = np.zeros((2, 3), np.int64)
-    first[1] = len(lines), len(columns), len(lines) * len(columns)
+    _set_row(first, 1, len(lines), len(columns), len(lines) * len(columns))
     return lines, columns, first
 
 
 @njit(**PART)
 def tap_order(taps, flip):
     """Return which element of a filter each tap is."""
-    order = np.arange(taps)
-    return order[::-1].copy() if flip else order
+    order = np.empty(taps, np.int64)
+    for tap in range(taps):
+        order[tap] = taps - 1 - tap if flip else tap
+    return order
 
 
 @njit(**PART)
@@ -97,7 +107,7 @@ def forward_taps(w, stride, dilation, groups, flip, weighted):
     if weighted:
         taps = volume(filter_sizes)
         weights = pack_weights(
-            w.reshape((w.shape[0], w.shape[1], taps)),
+            with_flat_filters(w),
             False,
             tap_order(taps, flip),
             first,
@@ -158,7 +168,7 @@ def _backward_lines(filter_sizes, stride, before, dilation, lowest, reach):
                 for w in range(len(taps_w)):
                     order[tap] = flat((taps_d[d], taps_h[h], taps_w[w]), filter_sizes)
                     tap += 1
-        first[index + 1] = line, column, tap
+        _set_row(first, index + 1, line, column, tap)
     return lines, columns, first, shift, order
 
 
@@ -182,8 +192,7 @@ def backward_taps(w, sizes, stride, before, dilation, groups, flip):
     )
     taps = len(order)
     if flip:
-        order = taps - 1 - order
-    weights = pack_weights(
-        w.reshape((w.shape[0], w.shape[1], taps)), True, order, first, groups
-    )
+        for tap in range(taps):
+            order[tap] = taps - 1 - order[tap]
+    weights = pack_weights(with_flat_filters(w), True, order, first, groups)
     return Taps(lines, columns, first, shift, weights), size, reach, lowest

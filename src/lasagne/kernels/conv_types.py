@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 from numba import njit, types
 
-from . import conv_blocks, geometry, lengths, linking, simd, threads
+from . import conv_blocks, geometry, lengths, linking, simd, threads, views
 from .conv_blocks import Block, Source, pack
 
 __all__ = [
@@ -54,12 +54,18 @@ MODULES = (
     linking,
     simd,
     threads,
+    views,
 )
 
 
 def kernel(modules: Sequence[ModuleType]) -> Callable:
     """Have a function compiled when it is called; its text is in the modules."""
-    return lambda function: linking.watch(njit(**_JIT)(function), *modules)
+
+    def decorate(function: Any) -> Any:
+        watched = linking.watch(njit(**_JIT)(function), *modules)
+        return linking.compiled_quickly(watched)
+
+    return decorate
 
 
 def called_from_outside(

@@ -25,7 +25,7 @@ from numba.extending import intrinsic
 
 from . import source_digest
 
-__all__ = ["External", "external", "on_reload", "watch"]
+__all__ = ["External", "compiled_quickly", "external", "on_reload", "watch"]
 
 
 def watch(kernel: Any, *modules: ModuleType) -> Any:
@@ -67,6 +67,29 @@ def _quickly() -> Iterator[None]:
             yield
         finally:
             config.OPT, config.LOOP_VECTORIZE = saved
+
+
+def compiled_quickly(kernel: Any) -> Any:
+    """Have a function, and what it calls, compiled with less optimization.
+
+    Parameters
+    ----------
+    kernel : Dispatcher
+        A function whose time is spent in vectors that are written out.
+
+    Returns
+    -------
+    Dispatcher
+        The function.
+    """
+    compile_fully = kernel.compile
+
+    def compile_quickly(signature: Any) -> Any:
+        with _quickly():
+            return compile_fully(signature)
+
+    kernel.compile = compile_quickly
+    return kernel
 
 
 # The functions called from outside, with the modules they are written in, by name.

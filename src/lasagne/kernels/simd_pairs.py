@@ -8,6 +8,8 @@ A *route* is a byte for each window: bit ``2 * r + c`` tells whether the element
 in row ``r`` and column ``c`` equals the maximum, and lets a gradient through.
 """
 
+from contextlib import contextmanager
+
 from llvmlite import ir
 from numba import types
 from numba.core import cgutils
@@ -112,17 +114,32 @@ def _blocks(emit, count):
     return emit.builder.udiv(emit.builder.add(count, _INT(emit.lanes - 1)), lanes)
 
 
-def _emit_reduce(emit, rows, rectified, source, starts, maxima, routes, at, count):
+@contextmanager
+def _each_vector(emit, at, count, lines, step):
+    """Loop over lines of windows, and the vectors of each.
+
+    Gives the index of the first window of the line, how far the vector is from it,
+    and how far the elements of the line are from those of the first.
+    """
     builder = emit.builder
-    with cgutils.for_range(builder, _blocks(emit, count)) as loop:
-        shift = builder.mul(loop.index, _INT(emit.lanes))
+    with cgutils.for_range(builder, lines) as line:
+        moved = builder.mul(line.index, step)
+        at = builder.add(at, builder.mul(line.index, count))
+        with cgutils.for_range(builder, _blocks(emit, count)) as loop:
+            yield at, builder.mul(loop.index, _INT(emit.lanes)), moved
+
+
+def _emit_reduce(emit, rows, rectified, arrays, at, count, lines, step):
+    source, starts, maxima, routes = arrays
+    builder = emit.builder
+    starts = [builder.load(builder.gep(starts, [_INT(row)])) for row in range(rows)]
+    with _each_vector(emit, at, count, lines, step) as (at, shift, moved):
         rest = builder.sub(count, shift)
         masks = emit.masks_of_pairs(rest)
         pairs = builder.mul(shift, _INT(2))
         values = []
         for row in range(rows):
-            start = builder.load(builder.gep(starts, [_INT(row)]))
-            start = builder.add(start, pairs)
+            start = builder.add(builder.add(starts[row], moved), pairs)
             halves = [
                 emit.load_some(
                     source, builder.add(start, _INT(half * emit.lanes)), masks[half]
@@ -149,13 +166,12 @@ def _emit_reduce(emit, rows, rectified, source, starts, maxima, routes, at, coun
         emit.byte_mask("store", ir.VoidType(), [route, place, ir.IntType(32)(1), mask])
 
 
-def _emit_spread(
-    emit, rows, rectified, maxima, gradients, routes, at, target, starts, count, sums
-):
+def _emit_spread(emit, rows, rectified, arrays, at, count, lines, step):
+    maxima, gradients, routes, target, starts, sums = arrays
     builder = emit.builder
     nothing = ir.Constant(emit.vector, None)
-    with cgutils.for_range(builder, _blocks(emit, count)) as loop:
-        shift = builder.mul(loop.index, _INT(emit.lanes))
+    starts = [builder.load(builder.gep(starts, [_INT(row)])) for row in range(rows)]
+    with _each_vector(emit, at, count, lines, step) as (at, shift, moved):
         rest = builder.sub(count, shift)
         mask = emit.mask(rest)
         masks = emit.masks_of_pairs(rest)
@@ -194,8 +210,7 @@ def _emit_spread(
                 value = builder.select(chosen, gradient, nothing)
                 total = builder.fadd(total, value)
                 values.append(value)
-            start = builder.load(builder.gep(starts, [_INT(row)]))
-            start = builder.add(start, pairs)
+            start = builder.add(builder.add(starts[row], moved), pairs)
             for half, vector in enumerate(emit.merged(*values)):
                 position = builder.add(start, _INT(half * emit.lanes))
                 emit.store_some(vector, target, position, masks[half])
@@ -215,29 +230,40 @@ def _for_each_choice(builder, rows, rectified, emit_one):
 
 
 @intrinsic
-def reduce_pairs(typingctx, rows, rectified, source, starts, maxima, routes, at, count):
-    """Find the maxima of ``count`` neighbouring windows, and where they are.
+def reduce_pairs(
+    typingctx, rows, rectified, source, starts, maxima, routes, at, count, lines, step
+):
+    """Find the maxima of lines of windows, and where they are.
 
-    The element in row ``r`` and column ``c`` of window ``i`` is ``source[starts[r]
-    + 2 * i + c]``; what belongs to the window goes to index ``at + i`` of
-    ``maxima`` and ``routes``. With ``rectified``, an element that is a negative
-    zero has no route.
+    The element in row ``r`` and column ``c`` of window ``i < count`` of line ``j <
+    lines`` is ``source[starts[r] + j * step + 2 * i + c]``; what belongs to the
+    window goes to index ``at + j * count + i`` of ``maxima`` and ``routes``. With
+    ``rectified``, an element that is a negative zero has no route.
     """
     int64 = types.int64
     signature = types.void(
-        int64, types.boolean, source, starts, maxima, routes, int64, int64
+        int64,
+        types.boolean,
+        source,
+        starts,
+        maxima,
+        routes,
+        int64,
+        int64,
+        int64,
+        int64,
     )
 
     def codegen(context, builder, signature, args):
-        rows, rectified, *arrays, at, count = args
+        rows, rectified, *arrays, at, count, lines, step = args
         emit = _Pairs(context, builder, signature.args[2].dtype)
         pointers = [
             emit.data(kind, array)
             for kind, array in zip(signature.args[2:6], arrays, strict=True)
         ]
 
-        def emit_one(count_of_rows, flag):
-            _emit_reduce(emit, count_of_rows, flag, *pointers, at, count)
+        def emit_one(row_count, flag):
+            _emit_reduce(emit, row_count, flag, pointers, at, count, lines, step)
 
         _for_each_choice(builder, rows, rectified, emit_one)
         return context.get_dummy_value()
@@ -253,18 +279,20 @@ def spread_pairs(
     maxima,
     gradients,
     routes,
-    at,
     target,
     starts,
-    count,
     sums,
+    at,
+    count,
+    lines,
+    step,
 ):
-    """Send the gradients of ``count`` neighbouring windows back along their routes.
+    """Send the gradients of lines of windows back along their routes.
 
-    Names are as in :data:`reduce_pairs`: element ``starts[r] + 2 * i + c`` of the
-    target is overwritten with the gradient at index ``at + i``, times the slope
-    of the rectifier, or with zero. What is written is added up in the lanes of
-    ``sums``, an array of as many numbers as a vector holds.
+    Names are as in :data:`reduce_pairs`: the elements of the windows, in the target,
+    are overwritten with their gradients, times the slope of the rectifier, or with
+    zeros. What is written is added up in the lanes of ``sums``, an array of as many
+    numbers as a vector holds.
     """
     int64 = types.int64
     signature = types.void(
@@ -273,40 +301,25 @@ def spread_pairs(
         maxima,
         gradients,
         routes,
-        int64,
         target,
         starts,
-        int64,
         sums,
+        int64,
+        int64,
+        int64,
+        int64,
     )
 
     def codegen(context, builder, signature, args):
-        rows, rectified, maxima, gradients, routes, at, target, starts, count, sums = (
-            args
-        )
+        rows, rectified, *arrays, at, count, lines, step = args
         emit = _Pairs(context, builder, signature.args[2].dtype)
-        kinds = [signature.args[i] for i in (2, 3, 4, 6, 7, 9)]
-        maxima, gradients, routes, target, starts, sums = (
+        pointers = [
             emit.data(kind, array)
-            for kind, array in zip(
-                kinds, (maxima, gradients, routes, target, starts, sums), strict=True
-            )
-        )
+            for kind, array in zip(signature.args[2:8], arrays, strict=True)
+        ]
 
-        def emit_one(count_of_rows, flag):
-            _emit_spread(
-                emit,
-                count_of_rows,
-                flag,
-                maxima,
-                gradients,
-                routes,
-                at,
-                target,
-                starts,
-                count,
-                sums,
-            )
+        def emit_one(row_count, flag):
+            _emit_spread(emit, row_count, flag, pointers, at, count, lines, step)
 
         _for_each_choice(builder, rows, rectified, emit_one)
         return context.get_dummy_value()

@@ -22,6 +22,7 @@ from . import (
 from .conv_blocks import ceil_divide
 from .minimal_filtering import SIZE
 from .simd import VECTOR_BYTES, clear
+from .views import flattened
 from .winograd_simd import (
     PRODUCT_ROWS,
     PRODUCT_VECTORS,
@@ -170,7 +171,7 @@ def stack_type(number):
 @njit(**_PART)
 def images_of(array):
     """Return what stands for an array of five axes."""
-    return Images(array.reshape(array.size), array.shape)
+    return Images(flattened(array), array.shape)
 
 
 @njit(**_PART)
