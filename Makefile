@@ -5,11 +5,17 @@
 #   REQUIREMENTS  what else to install, such as 'pytensor==3.0.*'; use it with
 #                 a VENV of its own, since nothing is installed twice
 #   JOBS          how many processes run the tests
+#   SIZE          of the benchmarks: quick or full
+#   ONLY          which of them: groups and cases, such as 'conv networks:mnist'
+#   THEANO        an old interpreter that has Theano 1.0, to be compared with
 
 PYTHON ?= python3
 VENV ?= .venv
 REQUIREMENTS ?=
 JOBS ?= 2
+SIZE ?= quick
+ONLY ?=
+THEANO ?=
 
 BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip --disable-pip-version-check --quiet --quiet
@@ -28,7 +34,7 @@ help:
 	@echo 'make check-bounds   the kernels, with every index checked'
 	@echo 'make docs           the documentation, in docs/_build/html'
 	@echo 'make package        wheel and sdist in dist/, tried in an empty environment'
-	@echo 'make bench          time convolution and networks against what else is installed'
+	@echo 'make bench          time everything against PyTorch, JAX and Theano; SIZE=full: all of it'
 	@echo 'make clean          remove $(VENV) and everything that was built'
 
 demo: $(VENV)/installed-demo
@@ -66,9 +72,8 @@ package: $(VENV)/installed-package
 	$(BIN)/python -m build --outdir dist
 	.ci/try-package $(abspath $(BIN)/python) $(abspath dist)
 
-bench: $(VENV)/installed-bench
-	$(BIN)/python benchmarks/conv.py
-	$(BIN)/python benchmarks/networks.py
+bench: $(VENV)/installed-bench $(VENV)/tried-torch
+	$(BIN)/python -m benchmarks --$(SIZE) $(foreach case,$(ONLY),--only $(case)) $(if $(THEANO),--theano $(THEANO))
 
 clean:
 	rm -rf $(VENV) build dist docs/_build .mypy_cache .pytest_cache .ruff_cache

@@ -1,234 +1,146 @@
-"""Times training steps of whole networks against PyTorch.
+"""The networks of the cases in Lasagne, as its users write them.
 
-python benchmarks/networks.py [--threads 2] [--only mnist]
-python benchmarks/networks.py --start mnist      # to the end of the first step
-
-A step is the forward pass, the gradients of the cross-entropy, and an update
-with Nesterov momentum, on one minibatch in float32. Batch normalization trains.
-The second form starts a process twice with an empty cache of compiled code and
-says how long each took: the first compiles, the second does not.
+Each function gets the input variable and the rate of dropout, and returns the
+last layer, which predicts probabilities.
 """
 
-import argparse
-import os
-import subprocess
-import sys
-import tempfile
-import time
-from collections.abc import Callable
-from importlib.util import find_spec
 from typing import Any
 
-import harness
+import lasagne
+from lasagne import layers
+from lasagne.layers import (
+    Conv2DLayer,
+    DenseLayer,
+    DropoutLayer,
+    ElemwiseSumLayer,
+    EmbeddingLayer,
+    GlobalPoolLayer,
+    InputLayer,
+    LocalResponseNormalization2DLayer,
+    LSTMLayer,
+    MaxPool2DLayer,
+    NonlinearityLayer,
+    ReshapeLayer,
+    batch_norm,
+)
+from lasagne.nonlinearities import rectify, softmax
 
-Step = Callable[[], Any]
-
-#: Name: shape of a minibatch and number of classes.
-NETWORKS = {
-    "mnist": ((500, 1, 28, 28), 10),
-    "resnet32": ((128, 3, 32, 32), 10),
-}
-
-
-def minibatch(name: str) -> tuple[Any, Any]:
-    import numpy as np
-
-    shape, classes = NETWORKS[name]
-    rng = np.random.default_rng(0)
-    images = rng.standard_normal(shape).astype("float32")
-    return images, rng.integers(0, classes, shape[0]).astype("int32")
-
-
-# Lasagne
-
-
-def lasagne_mnist(images: Any) -> Any:
-    from lasagne import layers
-    from lasagne.nonlinearities import rectify, softmax
-
-    net: Any = layers.InputLayer((None, 1, 28, 28), images)
-    for _ in range(2):
-        net = layers.Conv2DLayer(net, 32, 5, nonlinearity=rectify)
-        net = layers.MaxPool2DLayer(net, 2)
-    net = layers.DenseLayer(layers.dropout(net, 0.5), 256, nonlinearity=rectify)
-    return layers.DenseLayer(layers.dropout(net, 0.5), 10, nonlinearity=softmax)
+from . import values
+from .blueprints import INCEPTIONS
 
 
-def lasagne_resnet32(images: Any) -> Any:
-    from lasagne import layers
-    from lasagne.nonlinearities import rectify, softmax
+def mnist(x: Any, dropout: float) -> Any:
+    net: Any = InputLayer((None, 1, 28, 28), x)
+    net = MaxPool2DLayer(Conv2DLayer(net, 32, 5, nonlinearity=rectify), 2)
+    net = MaxPool2DLayer(Conv2DLayer(net, 32, 5, nonlinearity=rectify), 2)
+    net = DenseLayer(DropoutLayer(net, dropout), 256, nonlinearity=rectify)
+    return DenseLayer(DropoutLayer(net, dropout), 10, nonlinearity=softmax)
 
-    def convolution(net: Any, filters: int, size: int, stride: int, act: Any) -> Any:
-        net = layers.Conv2DLayer(
-            net, filters, size, stride, "same", nonlinearity=act, flip_filters=False
-        )
-        return layers.batch_norm(net)
 
-    net: Any = layers.InputLayer((None, 3, 32, 32), images)
-    net = convolution(net, 16, 3, 1, rectify)
+def _normalized(net: Any, filters: int, size: int, stride: int = 1, f: Any = rectify):
+    net = Conv2DLayer(net, filters, size, stride, pad=size // 2, nonlinearity=f)
+    return batch_norm(net)
+
+
+def resnet32(x: Any, dropout: float) -> Any:
+    net: Any = InputLayer((None, 3, 32, 32), x)
+    net = _normalized(net, 16, 3)
     for filters in (16, 32, 64):
         for block in range(5):
             stride = 2 if block == 0 and filters > 16 else 1
-            inner = convolution(net, filters, 3, stride, rectify)
-            inner = convolution(inner, filters, 3, 1, None)
+            inner = _normalized(net, filters, 3, stride)
+            inner = _normalized(inner, filters, 3, f=None)
             if stride == 2:
-                net = convolution(net, filters, 1, 2, None)
-            net = layers.NonlinearityLayer(layers.ElemwiseSumLayer([inner, net]))
-    return layers.DenseLayer(layers.GlobalPoolLayer(net), 10, nonlinearity=softmax)
+                net = _normalized(net, filters, 1, 2, f=None)
+            net = NonlinearityLayer(ElemwiseSumLayer([inner, net]), rectify)
+    return DenseLayer(GlobalPoolLayer(net), 10, nonlinearity=softmax)
 
 
-def lasagne_step(name: str) -> Step:
-    # First, so that it can tell OpenBLAS how to wait.
-    import lasagne  # isort: skip
-    import numpy as np
-    import pytensor
-    import pytensor.tensor as pt
-
-    pytensor.config.floatX = "float32"
-    images, labels = pt.tensor4("images"), pt.ivector("labels")
-    network = globals()[f"lasagne_{name}"](images)
-    prediction = lasagne.layers.get_output(network)
-    loss = lasagne.objectives.categorical_crossentropy(prediction, labels).mean()
-    parameters = lasagne.layers.get_all_params(network, trainable=True)
-    updates: Any = lasagne.updates.nesterov_momentum(
-        loss, parameters, np.float32(0.01), np.float32(0.9)
-    )
-    train = pytensor.function([images, labels], loss, updates=updates, mode="LASAGNE")
-    batch = minibatch(name)
-    return lambda: train(*batch)
+def resnet50(x: Any, dropout: float) -> Any:
+    net: Any = InputLayer((None, 3, 224, 224), x)
+    net = MaxPool2DLayer(_normalized(net, 64, 7, 2), 3, 2, pad=1)
+    for stage, blocks in enumerate((3, 4, 6, 3)):
+        width = 64 << stage
+        for block in range(blocks):
+            stride = 2 if stage and block == 0 else 1
+            inner = _normalized(net, width, 1, stride)
+            inner = _normalized(inner, width, 3)
+            inner = _normalized(inner, 4 * width, 1, f=None)
+            if block == 0:
+                net = _normalized(net, 4 * width, 1, stride, f=None)
+            net = NonlinearityLayer(ElemwiseSumLayer([inner, net]), rectify)
+    return DenseLayer(GlobalPoolLayer(net), 1000, nonlinearity=softmax)
 
 
-# PyTorch
+def vgg16(x: Any, dropout: float) -> Any:
+    net: Any = InputLayer((None, 3, 224, 224), x)
+    for filters, count in ((64, 2), (128, 2), (256, 3), (512, 3), (512, 3)):
+        for _ in range(count):
+            net = Conv2DLayer(net, filters, 3, pad=1, nonlinearity=rectify)
+        net = MaxPool2DLayer(net, 2)
+    net = DropoutLayer(DenseLayer(net, 4096, nonlinearity=rectify), 0.5)
+    net = DropoutLayer(DenseLayer(net, 4096, nonlinearity=rectify), 0.5)
+    return DenseLayer(net, 1000, nonlinearity=softmax)
 
 
-def torch_mnist() -> Any:
-    from torch import nn
-
-    def convolution(channels: int) -> list[Any]:
-        return [nn.Conv2d(channels, 32, 5), nn.ReLU(), nn.MaxPool2d(2)]
-
-    return nn.Sequential(
-        *convolution(1),
-        *convolution(32),
-        nn.Flatten(),
-        nn.Dropout(0.5),
-        nn.Linear(512, 256),
-        nn.ReLU(),
-        nn.Dropout(0.5),
-        nn.Linear(256, 10),
-    )
+def _convolved(net: Any, filters: int, size: int, stride: int = 1) -> Any:
+    return Conv2DLayer(net, filters, size, stride, pad=size // 2, nonlinearity=rectify)
 
 
-def torch_resnet32() -> Any:
-    import torch
-    from torch import nn
+def googlenet(x: Any, dropout: float) -> Any:
+    def normalize(net: Any) -> Any:
+        return LocalResponseNormalization2DLayer(net, alpha=1e-4 / 5, k=1)
 
-    def convolution(channels: int, filters: int, size: int, stride: int) -> list[Any]:
-        conv = nn.Conv2d(channels, filters, size, stride, size // 2, bias=False)
-        return [conv, nn.BatchNorm2d(filters)]
+    def halve(net: Any) -> Any:
+        return MaxPool2DLayer(net, 3, 2, ignore_border=False)
 
-    class Block(nn.Module):
-        def __init__(self, channels: int, filters: int, stride: int):
-            super().__init__()
-            self.inner = nn.Sequential(
-                *convolution(channels, filters, 3, stride),
-                nn.ReLU(),
-                *convolution(filters, filters, 3, 1),
-            )
-            shortcut = convolution(channels, filters, 1, 2) if stride == 2 else []
-            self.shortcut = nn.Sequential(*shortcut)
-
-        def forward(self, x: Any) -> Any:
-            return torch.relu(self.inner(x) + self.shortcut(x))
-
-    modules: list[Any] = [*convolution(3, 16, 3, 1), nn.ReLU()]
-    channels = 16
-    for filters in (16, 32, 64):
-        for block in range(5):
-            stride = 2 if block == 0 and filters > 16 else 1
-            modules.append(Block(channels, filters, stride))
-            channels = filters
-    modules += [nn.AdaptiveAvgPool2d(1), nn.Flatten(), nn.Linear(64, 10)]
-    return nn.Sequential(*modules)
+    net: Any = InputLayer((None, 3, 224, 224), x)
+    net = normalize(halve(_convolved(net, 64, 7, 2)))
+    net = _convolved(_convolved(net, 64, 1), 192, 3)
+    net = halve(normalize(net))
+    for module in INCEPTIONS:
+        if module is None:
+            net = halve(net)
+            continue
+        after_pool, one, before_three, three, before_five, five = module
+        net = layers.ConcatLayer(
+            [
+                _convolved(MaxPool2DLayer(net, 3, 1, pad=1), after_pool, 1),
+                _convolved(net, one, 1),
+                _convolved(_convolved(net, before_three, 1), three, 3),
+                _convolved(_convolved(net, before_five, 1), five, 5),
+            ]
+        )
+    net = DropoutLayer(GlobalPoolLayer(net), 0.4)
+    return DenseLayer(net, 1000, nonlinearity=softmax)
 
 
-def torch_step(name: str, channels_last: bool = False) -> Step:
-    import torch
-
-    torch.set_num_threads(harness.available_threads())
-    model = globals()[f"torch_{name}"]()
-    images, labels = map(torch.from_numpy, minibatch(name))
-    labels = labels.long()
-    if channels_last:
-        model = model.to(memory_format=torch.channels_last)
-        images = images.to(memory_format=torch.channels_last)
-    optimizer = torch.optim.SGD(model.parameters(), 0.01, 0.9, nesterov=True)
-
-    def step() -> float:
-        optimizer.zero_grad()
-        loss = torch.nn.functional.cross_entropy(model(images), labels)
-        loss.backward()
-        optimizer.step()
-        return float(loss)
-
-    return step
+def lstm(x: Any, dropout: float) -> Any:
+    """Predict the next of 96 characters; without peepholes, which torch lacks."""
+    net: Any = InputLayer((None, 64), x)
+    net = LSTMLayer(EmbeddingLayer(net, 96, 128), 256, peepholes=False)
+    return DenseLayer(ReshapeLayer(net, (-1, [2])), 96, nonlinearity=softmax)
 
 
-def time_start(name: str) -> None:
-    """Time processes up to the end of the first step: without a cache, and with."""
-    with tempfile.TemporaryDirectory() as cache:
-        environment = os.environ | {
-            "PYTENSOR_FLAGS": f"base_compiledir={cache}/pytensor",
-            "NUMBA_CACHE_DIR": f"{cache}/numba",
-        }
-        for label in ("cold", "warm"):
-            start = time.perf_counter()
-            command = [sys.executable, __file__, "--first-step", name]
-            subprocess.run(command, env=environment, check=True)
-            print(f"{name}, {label}: {time.perf_counter() - start:.1f} s")
+def _role(layer: Any, parameter: Any) -> str:
+    if parameter is getattr(layer, "beta", None):
+        return "beta"
+    if parameter is getattr(layer, "gamma", None):
+        return "gamma"
+    return "b" if parameter.ndim == 1 else "W"
 
 
-def time_steps(names: list[str], threads: int, rounds: int) -> None:
-    rivals = ["torch", "torch, channels last"] if find_spec("torch") else []
-    header = ["network", "ms", *(f"{rival} / lasagne" for rival in rivals)]
-    table = []
-    print(*header, sep="\t")
-    for name in names:
-        steps = {"lasagne": lasagne_step(name)}
-        for rival in rivals:
-            steps[rival] = torch_step(name, channels_last="last" in rival)
-        seconds = harness.measure(steps, rounds)
-        ours = seconds["lasagne"]
-        ratios = (f"{seconds[rival] / ours:.2f}" for rival in rivals)
-        table.append([name, f"{1000 * ours:.1f}", *ratios])
-        print(*table[-1], sep="\t", flush=True)
-    packages = ["lasagne", "pytensor", "numba", "numpy", "torch"]
-    description = harness.describe_run(packages, threads=threads, rounds=rounds)
-    text = (
-        f"# Training steps, float32\n\n{description}.\n\n"
-        f"A ratio above 1 says that Lasagne is faster.\n\n"
-        f"{harness.markdown_table(header, table)}"
-    )
-    print(f"Written to {harness.write_result('networks', text)}")
+def set_parameters(network: Any) -> None:
+    """Give a network the weights that everybody has.
 
-
-def main() -> None:
-    parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
-    parser.add_argument("--threads", type=int, default=harness.available_threads())
-    parser.add_argument("--rounds", type=int, default=9)
-    parser.add_argument("--only", default="", help="networks whose name contains this")
-    parser.add_argument("--start", choices=NETWORKS)
-    parser.add_argument("--first-step", choices=NETWORKS, help=argparse.SUPPRESS)
-    arguments = parser.parse_args()
-    harness.use_threads(arguments.threads)
-    if arguments.first_step:
-        lasagne_step(arguments.first_step)()
-    elif arguments.start:
-        time_start(arguments.start)
-    else:
-        names = [name for name in NETWORKS if arguments.only in name]
-        time_steps(names, arguments.threads, arguments.rounds)
-
-
-if __name__ == "__main__":
-    main()
+    Layers that flip filters get flipped ones.
+    """
+    position = 0
+    for layer in lasagne.layers.get_all_layers(network):
+        for parameter in layer.get_params(trainable=True):
+            shape = parameter.get_value(borrow=True).shape
+            value = values.parameter(_role(layer, parameter), shape, position)
+            if len(shape) > 2 and getattr(layer, "flip_filters", False):
+                value = value[:, :, ::-1, ::-1].copy()
+            parameter.set_value(value)
+            position += 1

@@ -1,0 +1,1 @@
+"""Lasagne against PyTorch, JAX and Theano: ``python -m benchmarks --help``."""
