@@ -16,7 +16,7 @@ def _merged(array: types.Array, kept: int) -> tuple:
     """Return what an intrinsic must, to merge all axes but the first ones."""
     merged = types.Array(array.dtype, kept + 1, "C")
 
-    def codegen(context, builder, signature, args):  # type: ignore[no-untyped-def]
+    def codegen(context, builder, signature, args):
         source = context.make_array(array)(context, builder, args[0])
         target = context.make_array(merged)(context, builder)
         size = context.get_constant(types.intp, 1)
@@ -42,12 +42,12 @@ def _merged(array: types.Array, kept: int) -> tuple:
 
 
 @intrinsic
-def flattened(typingctx, array):  # type: ignore[no-untyped-def]
+def flattened(typingctx, array):
     """View a contiguous array as one with a single axis."""
     return _merged(array, 0)
 
 
 @intrinsic
-def with_flat_filters(typingctx, array):  # type: ignore[no-untyped-def]
+def with_flat_filters(typingctx, array):
     """View a contiguous array with all axes merged but the first two."""
     return _merged(array, 2)

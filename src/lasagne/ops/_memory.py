@@ -8,6 +8,7 @@ to the next array of its size.
 """
 
 from collections import OrderedDict
+from collections.abc import Sequence
 from itertools import count
 from math import prod
 from threading import Lock
@@ -67,12 +68,12 @@ class Memory:
         self._blocks: dict[int, OrderedDict[int, tuple[_Block, ref]]] = {}
         self._most = 0
 
-    def empty(self, shape: tuple[int, ...], dtype: Any) -> np.ndarray:
+    def empty(self, shape: Sequence[int], dtype: Any) -> np.ndarray:
         """Do what ``numpy.empty`` does.
 
         Parameters
         ----------
-        shape : tuple of int
+        shape : sequence of int
             The shape.
         dtype : dtype
             The dtype.
