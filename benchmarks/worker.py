@@ -17,6 +17,9 @@ from typing import Any
 from .participants import load
 from .participants.base import Unsupported
 
+#: Seconds after which the threads of others have stopped looking for more work.
+PAUSE = 0.05
+
 CLOCKS = {"wall": time.perf_counter, "cpu": time.process_time}
 
 
@@ -113,10 +116,12 @@ class Worker:
     def sample(self, label: str, repeats: int, clock: str, prelude: bool) -> Any:
         """Time calls; return the seconds that one takes.
 
-        The prelude is one more call, not timed, by which caches and threads have
-        forgotten the other participants.
+        First the threads of the other participants fall asleep, which look for more
+        work for some time and take a processor away. The prelude is one more call,
+        not timed, by which caches have forgotten them, too.
         """
         function, now = self.passes[label], CLOCKS[clock]
+        time.sleep(PAUSE)
         if prelude:
             function()
         start = now()

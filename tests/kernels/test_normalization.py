@@ -20,6 +20,12 @@ def arrays(shape, dtype):
     return [each.astype(dtype) for each in (x, gy, scale, shift, mean, inv_std)]
 
 
+def added(x):
+    """Return what to add to what is normalized, and to keep of it: nothing, all."""
+    nothing = np.empty((0, 0, 0), x.dtype)
+    return [nothing, x.dtype.type(-np.inf), x.dtype.type(0)]
+
+
 def both(name, arguments, results):
     """Run the fast kernel and its plain twin."""
     fast = run_guarded(getattr(kernel, name), arguments, results)
@@ -34,9 +40,14 @@ def test_fast_equals_plain(shape, dtype):
     with np.errstate(divide="ignore", invalid="ignore"):
         x, gy, scale, shift, mean, inv_std = arrays(shape, dtype)
     inv_std[~np.isfinite(inv_std)] = 1
-    for name, arguments, results in [
-        ("normalize", [x, scale, shift, 1e-3], [x, scale, scale]),
-        ("normalize_gradient", [x, scale, mean, inv_std, gy], [x, scale, scale]),
+    zero = x.dtype.type(0)
+    results = [x, scale, scale]
+    gradient = [x, scale, shift, mean, inv_std, gy]
+    for name, arguments in [
+        ("normalize", [x, scale, shift, 1e-3, *added(x)]),
+        ("normalize", [x, scale, shift, 1e-3, gy, zero, zero]),
+        ("normalize_gradient", [*gradient, False]),
+        ("normalize_gradient", [*gradient, True]),
     ]:
         tolerance = 1e-4 if dtype == "float32" else 1e-10
         for found, right in zip(*both(name, arguments, results), strict=True):
@@ -47,13 +58,15 @@ def test_fast_equals_plain(shape, dtype):
 def test_nothing(shape):
     x, channels = np.ones(shape), np.ones(shape[1])
     _, mean, inv_std = run_guarded(
-        kernel.normalize, [x, channels, channels, 1e-3], [x, channels, channels]
+        kernel.normalize,
+        [x, channels, channels, 1e-3, *added(x)],
+        [x, channels, channels],
     )
     assert np.isnan(mean).all()
     assert np.isnan(inv_std).all()
     _, g_scale, g_shift = run_guarded(
         kernel.normalize_gradient,
-        [x, channels, channels, channels, x],
+        [x, channels, channels, channels, channels, x, True],
         [x, channels, channels],
     )
     assert not g_scale.any()
@@ -66,7 +79,9 @@ def test_large_mean_and_small_deviation(inner):
     rng = np.random.default_rng(0)
     x = (10000 + rng.standard_normal((4096 // inner * 8, 1, inner))).astype("float32")
     one, zero = np.ones(1, "float32"), np.zeros(1, "float32")
-    y, mean, inv_std = run_guarded(kernel.normalize, [x, one, zero, 0.0], [x, one, one])
+    y, mean, inv_std = run_guarded(
+        kernel.normalize, [x, one, zero, 0.0, *added(x)], [x, one, one]
+    )
     exact = x.astype("float64")
     np.testing.assert_allclose(mean, exact.mean(), rtol=1e-7)
     np.testing.assert_allclose(inv_std, 1 / exact.std(), rtol=1e-5)
@@ -79,7 +94,35 @@ def test_nan_stays_in_its_channel(inner):
     x[1, 2, 0] = np.nan
     channels = np.ones(4)
     y, mean, _ = run_guarded(
-        kernel.normalize, [x, channels, channels, 1e-3], [x, channels, channels]
+        kernel.normalize,
+        [x, channels, channels, 1e-3, *added(x)],
+        [x, channels, channels],
     )
     np.testing.assert_array_equal(np.isnan(mean), [False, False, True, False])
     np.testing.assert_array_equal(np.isnan(y).any((0, 2)), np.isnan(mean))
+
+
+@pytest.mark.parametrize("inner", [1, 40])
+def test_negative_zeros_where_asked_for(inner):
+    x = np.random.default_rng(0).standard_normal((3, 4, inner))
+    channels = np.ones(4)
+    y, *_ = run_guarded(
+        kernel.normalize,
+        [x, channels, 0 * channels, 1e-3, added(x)[0], 0.0, -0.0],
+        [x, channels, channels],
+    )
+    assert y.min() == 0
+    np.testing.assert_array_equal(np.signbit(y), x < x.mean((0, 2))[:, np.newaxis])
+
+
+@pytest.mark.parametrize("inner", [1, 40])
+def test_slope_at_zero(inner):
+    """A channel that is zero where it is rectified passes half of the gradient."""
+    x = np.random.default_rng(0).standard_normal((4, 3, inner))
+    gy, channels = np.ones_like(x), np.ones(3)
+    _, _, g_shift = run_guarded(
+        kernel.normalize_gradient,
+        [x, 0 * channels, 0 * channels, 0 * channels, channels, gy, True],
+        [x, channels, channels],
+    )
+    np.testing.assert_allclose(g_shift, 0.5 * 4 * inner)

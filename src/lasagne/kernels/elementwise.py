@@ -3,17 +3,38 @@
 import math
 
 import numpy as np
-from numba import njit, prange
+from numba import njit
 
-from .threads import num_threads
+from . import threads
+from .linking import watch
+from .threads import num_threads, parallel_ranges
 
 __all__ = ["rectify_gradient"]
 
+#: Elements that are worth waking up a thread for.
+_LEAST_FOR_A_THREAD = 8192
+
+
 # Sums may be reordered, so that LLVM can vectorise them.
-_JIT = {"cache": True, "nogil": True, "fastmath": {"reassoc"}}
+@njit(nogil=True, fastmath={"reassoc"}, no_cpython_wrapper=True, no_cfunc_wrapper=True)
+def _rectify_gradient_rows(first, last, y, g, x, totals):
+    number = y.dtype.type
+    zero, quarter, one = number(0), number(0.25), number(1)
+    for row in range(first, last):
+        n, k = divmod(row, y.shape[1])
+        total = 0.0
+        for p in range(y.shape[2]):
+            value = y[n, k, p]
+            # As the sign says: one, zero, and at zero the mean of both.
+            slope = one if value > zero else quarter + math.copysign(quarter, value)
+            slope = value if value != value else slope
+            result = g[n, k, p] * slope
+            x[n, k, p] = result
+            total += result
+        totals[row] = total
 
 
-@njit(parallel=True, **_JIT)
+@njit(cache=True, nogil=True)
 def rectify_gradient(y, g, x, sums):
     """Send ``g`` back through a rectifier to ``x``; sum it for each channel.
 
@@ -27,23 +48,14 @@ def rectify_gradient(y, g, x, sums):
     """
     images, channels, size = y.shape
     rows = images * channels
-    workers = max(1, min(num_threads(), rows * size // 8192))
+    parts = max(1, min(num_threads(), rows * size // _LEAST_FOR_A_THREAD))
     totals = np.empty(rows, np.float64)
-    for worker in prange(workers):
-        for row in range(rows * worker // workers, rows * (worker + 1) // workers):
-            n, k = divmod(row, channels)
-            total = 0.0
-            for p in range(size):
-                value = y[n, k, p]
-                # As the sign says: one, zero, and at zero the mean of both.
-                slope = 1 if value > 0 else 0.25 + 0.25 * math.copysign(1, value)
-                slope = value if value != value else slope
-                result = y.dtype.type(g[n, k, p] * y.dtype.type(slope))
-                x[n, k, p] = result
-                total += result
-            totals[row] = total
+    parallel_ranges(_rectify_gradient_rows, rows, parts, (y, g, x, totals))
     for k in range(channels):
         total = 0.0
         for n in range(images):
             total += totals[n * channels + k]
         sums[k] = total
+
+
+watch(rectify_gradient, threads)

@@ -26,19 +26,30 @@ and, from the gradient ``gy``, with ``mean`` and ``inv_std`` as functions of
     gx      = scale * inv_std * (gy - g_shift / N
                                  - (x - mean) * inv_std * g_scale / N)
 
-The variance is the mean of squared deviations, not a difference of squares,
-and all sums are in double precision, whatever the arrays are in.
+What follows a normalization can be done in the same pass: another array
+``other``, of the shape of ``x`` or empty, is added, and what is then less than
+``least`` is replaced by ``below``. The gradient can go back through a rectifier
+first; what that was applied to follows from ``x``, in the same rounding.
+
+All sums are in double precision, whatever the arrays are in. Deviations are
+taken from the mean of the first row, so that mean and variance follow from one
+pass. That costs no digits: if this differs from the mean of all, the variance
+is at least the square of the difference, divided by the number of rows.
 
 Threads share the channels. One channel of a batch usually fits the cache, so
 that of the passes over it only the first reads from memory. Rows shorter than
 :data:`LONG_ROW` are no unit to work in: there, ``(C, inner)`` is one axis of
 columns, and the sums of all columns are taken side by side.
 
-Each kernel has a plain twin in NumPy, which the Python backend uses.
+Each kernel has a plain twin in NumPy, to be compared with.
 """
 
 import numpy as np
-from numba import njit, prange
+from numba import njit
+
+from . import threads
+from .linking import watch
+from .threads import parallel_for
 
 __all__ = [
     "LONG_ROW",
@@ -82,50 +93,98 @@ def _sum(row):
 
 
 @njit(fastmath=_IN_ANY_ORDER, **_INNER)
-def _sum_of_squares(row, center):
-    total = 0.0
+def _moments(row, center):
+    """Return the sums of deviations from a number, and of their squares."""
+    total, squares = 0.0, 0.0
     for i in range(row.size):
         deviation = np.float64(row[i]) - center
-        total += deviation * deviation
-    return total
+        total += deviation
+        squares += deviation * deviation
+    return total, squares
+
+
+@njit(**_INNER)
+def _normalize_row(row, mean, factor, shift, least, below, target):
+    for i in range(row.size):
+        value = (row[i] - mean) * factor + shift
+        target[i] = below if value < least else value
+
+
+@njit(**_INNER)
+def _normalize_row_and_add(row, mean, factor, shift, other, least, below, target):
+    for i in range(row.size):
+        value = (row[i] - mean) * factor + shift + other[i]
+        target[i] = below if value < least else value
+
+
+@njit(**_INNER)
+def _normalize_channel(
+    x, c, scale, shift, epsilon, other, least, below, y, mean, inv_std
+):
+    outer = x.shape[0]
+    part = _inverse_count(x)
+    center = _sum(x[0, c]) / x.shape[2] if outer and x.shape[2] else np.nan
+    total, squares = 0.0, 0.0
+    for n in range(outer):
+        more, more_squares = _moments(x[n, c], center)
+        total += more
+        squares += more_squares
+    difference = total * part
+    variance = squares * part - difference * difference
+    variance = 0.0 if variance < 0 else variance
+    mean[c] = center + difference
+    inv_std[c] = 1.0 / np.sqrt(variance + epsilon)
+    factor = scale[c] * inv_std[c]
+    for n in range(outer):
+        if other.size:
+            _normalize_row_and_add(
+                x[n, c], mean[c], factor, shift[c], other[n, c], least, below, y[n, c]
+            )
+        else:
+            _normalize_row(x[n, c], mean[c], factor, shift[c], least, below, y[n, c])
 
 
 @njit(fastmath=_IN_ANY_ORDER, **_INNER)
-def _sum_of_products(row, center, other):
-    total = 0.0
+def _gradient_moments(row, gradient, center):
+    """Return the sums of a gradient, and of its products with deviations."""
+    total, product = 0.0, 0.0
     for i in range(row.size):
-        total += (np.float64(row[i]) - center) * np.float64(other[i])
-    return total
-
-
-@njit(**_INNER)
-def _normalize_row(row, mean, factor, shift, target):
-    for i in range(row.size):
-        target[i] = (row[i] - mean) * factor + shift
-
-
-@njit(**_INNER)
-def _normalize_channel(x, c, scale, shift, epsilon, y, mean, inv_std):
-    outer = x.shape[0]
-    part = _inverse_count(x)
-    total = 0.0
-    for n in range(outer):
-        total += _sum(x[n, c])
-    center = total * part
-    total = 0.0
-    for n in range(outer):
-        total += _sum_of_squares(x[n, c], center)
-    mean[c] = center
-    inv_std[c] = 1.0 / np.sqrt(total * part + epsilon)
-    factor = scale[c] * inv_std[c]
-    for n in range(outer):
-        _normalize_row(x[n, c], mean[c], factor, shift[c], y[n, c])
+        value = np.float64(gradient[i])
+        total += value
+        product += (np.float64(row[i]) - center) * value
+    return total, product
 
 
 @njit(**_INNER)
 def _gradient_row(row, gradient, mean, direct, along, constant, target):
     for i in range(row.size):
         target[i] = gradient[i] * direct + (row[i] - mean) * along + constant
+
+
+@njit(**_INNER)
+def _gradient_row_in_place(row, mean, direct, along, constant, gradient):
+    # If it got the gradient twice, LLVM would find that the arrays overlap, and go
+    # through them one by one.
+    for i in range(row.size):
+        gradient[i] = gradient[i] * direct + (row[i] - mean) * along + constant
+
+
+@njit(**_INNER)
+def _slope(value, half):
+    """Return the derivative of a rectifier: one, zero, and at zero one half.
+
+    If some ``value`` is not a number, none in its channel is, and no result.
+    """
+    zero = half - half
+    return half + half if value > zero else zero if value < zero else half
+
+
+@njit(**_INNER)
+def _back_through_rectifier(row, gradient, mean, factor, shift, target):
+    half = row.dtype.type(0.5)
+    for i in range(row.size):
+        value = (row[i] - mean) * factor + shift
+        target[i] = gradient[i] * _slope(value, half)
 
 
 @njit(**_INNER)
@@ -136,29 +195,33 @@ def _gradient_factors(scale, inv_std, total, product, part):
 
 
 @njit(**_INNER)
-def _gradient_channel(x, c, scale, mean, inv_std, gy, gx, g_scale, g_shift):
+def _gradient_channel(
+    x, c, scale, shift, mean, inv_std, gy, rectified, gx, g_scale, g_shift
+):
     outer = x.shape[0]
     number = x.dtype.type
     center = mean[c]
+    factor = scale[c] * inv_std[c]
     total, product = 0.0, 0.0
     for n in range(outer):
-        total += _sum(gy[n, c])
-        product += _sum_of_products(x[n, c], np.float64(center), gy[n, c])
+        gradient = gy[n, c]
+        if rectified:
+            _back_through_rectifier(
+                x[n, c], gy[n, c], center, factor, shift[c], gx[n, c]
+            )
+            gradient = gx[n, c]
+        more, more_product = _gradient_moments(x[n, c], gradient, np.float64(center))
+        total += more
+        product += more_product
     g_shift[c] = total
     g_scale[c] = product * inv_std[c]
-    direct, along, constant = _gradient_factors(
-        scale[c], inv_std[c], total, product, _inverse_count(x)
-    )
+    factors = _gradient_factors(scale[c], inv_std[c], total, product, _inverse_count(x))
+    direct, along, constant = number(factors[0]), number(factors[1]), number(factors[2])
     for n in range(outer):
-        _gradient_row(
-            x[n, c],
-            gy[n, c],
-            center,
-            number(direct),
-            number(along),
-            number(constant),
-            gx[n, c],
-        )
+        if rectified:
+            _gradient_row_in_place(x[n, c], center, direct, along, constant, gx[n, c])
+        else:
+            _gradient_row(x[n, c], gy[n, c], center, direct, along, constant, gx[n, c])
 
 
 # Short rows: a range of channels side by side, as columns.
@@ -181,7 +244,9 @@ def _combine(totals, inner):
 
 
 @njit(**_INNER)
-def _normalize_columns(x, first, last, scale, shift, epsilon, y, mean, inv_std):
+def _normalize_columns(
+    x, first, last, scale, shift, epsilon, other, least, below, y, mean, inv_std
+):
     outer, _, inner = x.shape
     width = (last - first) * inner
     part = _inverse_count(x)
@@ -217,23 +282,41 @@ def _normalize_columns(x, first, last, scale, shift, epsilon, y, mean, inv_std):
         target = _columns(y, n, first, last)
         for j in range(width):
             target[j] = (row[j] - means[j]) * factors[j] + shifts[j]
+        if other.size:
+            added = _columns(other, n, first, last)
+            for j in range(width):
+                target[j] += added[j]
+        for j in range(width):
+            target[j] = below if target[j] < least else target[j]
 
 
 @njit(**_INNER)
-def _gradient_columns(x, first, last, scale, mean, inv_std, gy, gx, g_scale, g_shift):
+def _gradient_columns(
+    x, first, last, scale, shift, mean, inv_std, gy, rectified, gx, g_scale, g_shift
+):
     outer, _, inner = x.shape
     width = (last - first) * inner
     part = _inverse_count(x)
+    half = x.dtype.type(0.5)
 
     means = np.empty(width, x.dtype)
+    factors = np.empty(width, x.dtype)
+    shifts = np.empty(width, x.dtype)
     for j in range(width):
-        means[j] = mean[first + j // inner]
+        c = first + j // inner
+        means[j], shifts[j], factors[j] = mean[c], shift[c], scale[c] * inv_std[c]
     totals, products = np.zeros(width), np.zeros(width)
     for n in range(outer):
         row = _columns(x, n, first, last)
         gradient = _columns(gy, n, first, last)
+        target = _columns(gx, n, first, last)
         for j in range(width):
-            value = np.float64(gradient[j])
+            target[j] = gradient[j]
+            if rectified:
+                value = (row[j] - means[j]) * factors[j] + shifts[j]
+                target[j] *= _slope(value, half)
+        for j in range(width):
+            value = np.float64(target[j])
             totals[j] += value
             products[j] += (np.float64(row[j]) - means[j]) * value
     _combine(totals, inner)
@@ -251,14 +334,14 @@ def _gradient_columns(x, first, last, scale, mean, inv_std, gy, gx, g_scale, g_s
         )
     for n in range(outer):
         row = _columns(x, n, first, last)
-        gradient = _columns(gy, n, first, last)
         target = _columns(gx, n, first, last)
         for j in range(width):
             target[j] = (
-                gradient[j] * directs[j]
-                + (row[j] - means[j]) * alongs[j]
-                + constants[j]
+                target[j] * directs[j] + (row[j] - means[j]) * alongs[j] + constants[j]
             )
+
+
+# A part of the channels, for one thread.
 
 
 @njit(**_INNER)
@@ -268,36 +351,77 @@ def _channels_per_part(x):
     return 1 if inner >= LONG_ROW else -(-_COLUMNS // max(inner, 1))
 
 
-@njit(parallel=True, **_JIT)
-def normalize(x, scale, shift, epsilon, y, mean, inv_std):
-    """Overwrite ``y``, ``mean`` and ``inv_std``."""
-    channels = x.shape[1]
+@njit(**_INNER)
+def _normalize_part(
+    part, x, scale, shift, epsilon, other, least, below, y, mean, inv_std
+):
     together = _channels_per_part(x)
-    for part in prange(-(-channels // together)):
-        first = part * together
-        last = min(first + together, channels)
-        if together == 1 or x.shape[2] == 0:
-            for c in range(first, last):
-                _normalize_channel(x, c, scale, shift, epsilon, y, mean, inv_std)
-        else:
-            _normalize_columns(x, first, last, scale, shift, epsilon, y, mean, inv_std)
-
-
-@njit(parallel=True, **_JIT)
-def normalize_gradient(x, scale, mean, inv_std, gy, gx, g_scale, g_shift):
-    """Overwrite ``gx``, ``g_scale`` and ``g_shift``."""
-    channels = x.shape[1]
-    together = _channels_per_part(x)
-    for part in prange(-(-channels // together)):
-        first = part * together
-        last = min(first + together, channels)
-        if together == 1 or x.shape[2] == 0:
-            for c in range(first, last):
-                _gradient_channel(x, c, scale, mean, inv_std, gy, gx, g_scale, g_shift)
-        else:
-            _gradient_columns(
-                x, first, last, scale, mean, inv_std, gy, gx, g_scale, g_shift
+    first = part * together
+    last = min(first + together, x.shape[1])
+    if together == 1 or x.shape[2] == 0:
+        for c in range(first, last):
+            _normalize_channel(
+                x, c, scale, shift, epsilon, other, least, below, y, mean, inv_std
             )
+    else:
+        _normalize_columns(
+            x, first, last, scale, shift, epsilon, other, least, below, y, mean, inv_std
+        )
+
+
+@njit(**_INNER)
+def _gradient_part(
+    part, x, scale, shift, mean, inv_std, gy, rectified, gx, g_scale, g_shift
+):
+    together = _channels_per_part(x)
+    first = part * together
+    last = min(first + together, x.shape[1])
+    if together == 1 or x.shape[2] == 0:
+        for c in range(first, last):
+            _gradient_channel(
+                x, c, scale, shift, mean, inv_std, gy, rectified, gx, g_scale, g_shift
+            )
+    else:
+        _gradient_columns(
+            x,
+            first,
+            last,
+            scale,
+            shift,
+            mean,
+            inv_std,
+            gy,
+            rectified,
+            gx,
+            g_scale,
+            g_shift,
+        )
+
+
+@njit(**_JIT)
+def normalize(x, scale, shift, epsilon, other, least, below, y, mean, inv_std):
+    """Overwrite ``y``, ``mean`` and ``inv_std``."""
+    parallel_for(
+        _normalize_part,
+        -(-x.shape[1] // _channels_per_part(x)),
+        (x, scale, shift, epsilon, other, least, below, y, mean, inv_std),
+    )
+
+
+@njit(**_JIT)
+def normalize_gradient(
+    x, scale, shift, mean, inv_std, gy, rectified, gx, g_scale, g_shift
+):
+    """Overwrite ``gx``, ``g_scale`` and ``g_shift``."""
+    parallel_for(
+        _gradient_part,
+        -(-x.shape[1] // _channels_per_part(x)),
+        (x, scale, shift, mean, inv_std, gy, rectified, gx, g_scale, g_shift),
+    )
+
+
+watch(normalize, threads)
+watch(normalize_gradient, threads)
 
 
 # The same, plainly.
@@ -308,7 +432,7 @@ def _plain_inverse_count(x):
     return 1.0 / count if count else np.nan
 
 
-def plain_normalize(x, scale, shift, epsilon, y, mean, inv_std):
+def plain_normalize(x, scale, shift, epsilon, other, least, below, y, mean, inv_std):
     """Do what :func:`normalize` does."""
     part = _plain_inverse_count(x)
     center = np.sum(x, axis=(0, 2), dtype=np.float64) * part
@@ -318,15 +442,24 @@ def plain_normalize(x, scale, shift, epsilon, y, mean, inv_std):
     inv_std[...] = 1.0 / np.sqrt(variance + epsilon)
     factor = (scale * inv_std)[:, np.newaxis]
     y[...] = (x - mean[:, np.newaxis]) * factor + shift[:, np.newaxis]
+    if other.size:
+        y += other
+    y[y < least] = below
 
 
-def plain_normalize_gradient(x, scale, mean, inv_std, gy, gx, g_scale, g_shift):
+def plain_normalize_gradient(
+    x, scale, shift, mean, inv_std, gy, rectified, gx, g_scale, g_shift
+):
     """Do what :func:`normalize_gradient` does."""
     part = _plain_inverse_count(x)
+    if rectified:
+        factor = (scale * inv_std)[:, np.newaxis]
+        value = (x - mean[:, np.newaxis]) * factor + shift[:, np.newaxis]
+        gy = gy * ((np.sign(value) + 1) / 2).astype(x.dtype)
     normalized = (x - np.float64(1) * mean[:, np.newaxis]) * inv_std[:, np.newaxis]
-    shift = np.sum(gy, axis=(0, 2), dtype=np.float64)
+    total = np.sum(gy, axis=(0, 2), dtype=np.float64)
     scaling = np.sum(normalized * gy, axis=(0, 2))
-    g_shift[...], g_scale[...] = shift, scaling
-    rest = gy - (shift * part)[:, np.newaxis]
+    g_shift[...], g_scale[...] = total, scaling
+    rest = gy - (total * part)[:, np.newaxis]
     rest = rest - normalized * (scaling * part)[:, np.newaxis]
     gx[...] = (scale * inv_std)[:, np.newaxis] * rest

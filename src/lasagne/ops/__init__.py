@@ -4,7 +4,16 @@ These Ops need no layer: they take and return PyTensor variables and are
 differentiable like any other.
 """
 
-from . import fused, numba, rewrites
+from . import (
+    fused,
+    fused_normalization,
+    fused_pool,
+    fused_updates,
+    inplace,
+    numba,
+    rewrites,
+    sizes,
+)
 from ._registration import register_when_used
 from ._updating import UpdatingVariable
 from .conv import (
@@ -63,10 +72,15 @@ __all__ = [
     "conv",
     "conv_transpose",
     "fused",
+    "fused_normalization",
+    "fused_pool",
+    "fused_updates",
+    "inplace",
     "local_conv",
     "numba",
     "pool",
     "rewrites",
+    "sizes",
     "softmax_crossentropy",
     "upscale",
 ]

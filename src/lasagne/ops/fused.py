@@ -25,10 +25,17 @@ from pytensor.tensor.math import Sum, mul
 from pytensor.tensor.variable import TensorVariable
 
 from ..kernels import elementwise as kernel
+from ._memory import empty
 from ._shaped import ShapedOp
 from .conv import Conv
 
-__all__ = ["ConvBias", "RectifyGradient", "local_conv_bias"]
+__all__ = [
+    "ConvBias",
+    "RectifyGradient",
+    "is_constant",
+    "local_conv_bias",
+    "slope_users",
+]
 
 
 class ConvBias(Conv):
@@ -133,7 +140,7 @@ class RectifyGradient(ShapedOp):
                 f"{self}: the output has shape {y.shape}, but its gradient {g.shape}."
             )
         rows = (*y.shape[:2], -1) if y.size else (*y.shape[:2], 0)
-        x, sums = np.empty_like(y), np.empty(y.shape[1], y.dtype)
+        x, sums = empty(y.shape, y.dtype), np.empty(y.shape[1], y.dtype)
         kernel.rectify_gradient(y.reshape(rows), g.reshape(rows), x.reshape(rows), sums)
         output_storage[0][0], output_storage[1][0] = x, sums
 
@@ -150,7 +157,8 @@ def _scalar_op(variable: Variable, kind: type) -> Any:
     return None
 
 
-def _is_constant(variable: Variable, value: float) -> bool:
+def is_constant(variable: Variable, value: float) -> bool:
+    """Tell whether a variable is a certain number, however often repeated."""
     try:
         return get_underlying_scalar_constant_value(variable) == value
     except NotScalarConstantError:
@@ -188,21 +196,21 @@ def _sum_of(node: Apply, fgraph: FunctionGraph) -> tuple[Apply, Any] | None:
     return None
 
 
-def _slope_users(sign: Apply, fgraph: FunctionGraph) -> list[Apply] | None:
+def slope_users(sign: Apply, fgraph: FunctionGraph) -> list[Apply] | None:
     """Return the products with ``0.5 + 0.5 * sign``, if it is used for nothing else."""
     [(half, _), *others] = fgraph.clients[sign.outputs[0]]
     if others or half == "output" or not isinstance(half.op, Elemwise):
         return None
     if not isinstance(half.op.scalar_op, Mul) or len(half.inputs) != 2:
         return None
-    if not any(_is_constant(each, 0.5) for each in half.inputs):
+    if not any(is_constant(each, 0.5) for each in half.inputs):
         return None
     [(slope, _), *others] = fgraph.clients[half.outputs[0]]
     if others or slope == "output" or not isinstance(slope.op, Elemwise):
         return None
     if not isinstance(slope.op.scalar_op, Add) or len(slope.inputs) != 2:
         return None
-    if not any(_is_constant(each, 0.5) for each in slope.inputs):
+    if not any(is_constant(each, 0.5) for each in slope.inputs):
         return None
     users = [user for user, _ in fgraph.clients[slope.outputs[0]]]
     for user in users:
@@ -256,7 +264,7 @@ def local_conv_bias(fgraph: FunctionGraph, node: Apply) -> Any:
         if not isinstance(user, Apply) or not isinstance(user.op, Elemwise):
             break
         if isinstance(user.op.scalar_op, Maximum) and any(
-            _is_constant(each, 0) for each in user.inputs
+            is_constant(each, 0) for each in user.inputs
         ):
             rectified.append(user)
         elif isinstance(user.op.scalar_op, Sign):
@@ -264,7 +272,7 @@ def local_conv_bias(fgraph: FunctionGraph, node: Apply) -> Any:
         else:
             break
     else:
-        products = [_slope_users(sign, fgraph) for sign in signs]
+        products = [slope_users(sign, fgraph) for sign in signs]
         if len(rectified) == 1 and None not in products:
             return _rectified(fgraph, convolution, bias, rectified[0], signs, products)
     fused = convolution.op.as_op(ConvBias)(*convolution.inputs, bias)

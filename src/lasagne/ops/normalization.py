@@ -23,6 +23,7 @@ from pytensor.tensor.variable import TensorVariable
 
 from ..kernels import normalization as kernel
 from ._elementary import ElementaryOp
+from ._memory import empty
 from ._shaped import is_connected
 
 __all__ = ["BatchNorm", "BatchNormGradient", "batch_norm"]
@@ -38,6 +39,8 @@ class _BatchNormFamily(ElementaryOp):
     """
 
     axes: tuple[int, ...]
+
+    performs_compiled = True
 
     #: Which inputs have the shape of ``x``; of the outputs it is the first.
     whole_inputs: tuple[int, ...] = (0,)
@@ -107,8 +110,12 @@ class _BatchNormFamily(ElementaryOp):
                 f"{x.ndim} axes of the input."
             )
 
-    def compute(self, function: Any, arguments: Sequence) -> list:
-        """Run a plain kernel on arrays, arranged for it."""
+    def run(self, arguments: Sequence, *results: np.ndarray) -> None:
+        """Call the kernel on arrays that are arranged for it."""
+        raise NotImplementedError
+
+    def compute(self, arguments: Sequence) -> list:
+        """Arrange arrays for the kernel, run it, and arrange the results."""
         x = arguments[0]
         permutation, first = self.arrangement(x.ndim)
         last = first + x.ndim - len(self.axes)
@@ -117,19 +124,17 @@ class _BatchNormFamily(ElementaryOp):
         def arranged(position: int, array: Any) -> Any:
             if not isinstance(array, np.ndarray):
                 return array
-            array = array.astype(working, copy=False)
             if position not in self.whole_inputs:
-                return array.reshape(-1)
-            array = array.transpose(permutation)
+                return np.ascontiguousarray(array, working).reshape(-1)
+            array = np.ascontiguousarray(array.transpose(permutation), working)
             sizes = array.shape
             outer, inner = prod(sizes[:first]), prod(sizes[last:])
             return array.reshape(outer, prod(sizes[first:last]), inner)
 
         inputs = [arranged(*each) for each in enumerate(arguments)]
-        channels = inputs[0].shape[1]
-        y = np.empty(inputs[0].shape, working)
+        y = empty(inputs[0].shape, working)
         statistics = [np.empty(inputs[0].shape[1], working) for _ in range(2)]
-        function(*inputs, y, *statistics)
+        self.run(inputs, y, *statistics)
         sizes = [x.shape[axis] for axis in permutation]
         y = y.reshape(sizes).transpose(np.argsort(permutation))
         channels = sizes[first:last]
@@ -149,7 +154,7 @@ class BatchNorm(_BatchNormFamily):
         The axes that statistics are taken over; not negative.
     """
 
-    __props__ = ("axes",)
+    __props__: tuple[str, ...] = ("axes",)
 
     def __init__(self, axes: Sequence[int]):
         self.axes = tuple(sorted(axes))
@@ -183,9 +188,14 @@ class BatchNorm(_BatchNormFamily):
     def perform(self, node: Apply, inputs: Any, output_storage: Any) -> None:
         *arrays, epsilon = inputs
         self.check(*(each.shape for each in arrays))
-        results = self.compute(kernel.plain_normalize, [*arrays, float(epsilon)])
+        results = self.compute([*arrays, float(epsilon)])
         for storage, result in zip(output_storage, results):
             storage[0] = result
+
+    def run(self, arguments: Sequence, *results: np.ndarray) -> None:
+        number = results[0].dtype.type
+        nothing = np.empty((0, 0, 0), number)
+        kernel.normalize(*arguments, nothing, number(-np.inf), number(0), *results)
 
     def elementary(self, x: Any, scale: Any, shift: Any, epsilon: Any) -> list[Any]:
         mean = x.mean(self.axes)
@@ -263,9 +273,13 @@ class BatchNormGradient(_BatchNormFamily):
         x, *statistics, gy = inputs
         self.check(x.shape, *(each.shape for each in statistics))
         self.check_gradient(x.shape, gy.shape)
-        results = self.compute(kernel.plain_normalize_gradient, inputs)
+        results = self.compute(inputs)
         for storage, result in zip(output_storage, results):
             storage[0] = result
+
+    def run(self, arguments: Sequence, *results: np.ndarray) -> None:
+        x, scale, mean, inv_std, gy = arguments
+        kernel.normalize_gradient(x, scale, scale, mean, inv_std, gy, False, *results)
 
     def check_gradient(self, x: Sequence, gy: Sequence) -> None:
         """Refuse a gradient that has not the shape of the input."""

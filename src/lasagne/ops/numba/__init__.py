@@ -1,5 +1,23 @@
 """How Numba computes the Ops: one module per family, beside the Op's own."""
 
-from . import conv, crossentropy, fused, local, normalization, pool, random
+from . import (
+    conv,
+    crossentropy,
+    fused,
+    fused_normalization,
+    local,
+    normalization,
+    pool,
+    random,
+)
 
-__all__ = ["conv", "crossentropy", "fused", "local", "normalization", "pool", "random"]
+__all__ = [
+    "conv",
+    "crossentropy",
+    "fused",
+    "fused_normalization",
+    "local",
+    "normalization",
+    "pool",
+    "random",
+]

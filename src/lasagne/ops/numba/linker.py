@@ -31,8 +31,10 @@ from pytensor.link.numba.dispatch.basic import (
 )
 from pytensor.link.numba.linker import NumbaLinker
 from pytensor.link.utils import raise_with_op
+from pytensor.raise_op import CheckAndRaise
 from pytensor.scalar.basic import ScalarType
 from pytensor.tensor.basic import (
+    Alloc,
     AllocEmpty,
     Join,
     MakeVector,
@@ -47,6 +49,13 @@ from pytensor.tensor.subtensor import Subtensor
 from pytensor.tensor.type import TensorType
 
 from .._shaped import ShapedOp
+from ..crossentropy import (
+    LabelCrossentropy,
+    LabelCrossentropyGradient,
+    TargetCrossentropy,
+    TargetCrossentropyGradient,
+)
+from .elementwise import elementwise
 
 __all__ = ["NodeLinker", "is_for_numpy"]
 
@@ -55,7 +64,9 @@ __all__ = ["NodeLinker", "is_for_numpy"]
 # call their kernels themselves: those are compiled once for every stride,
 # padding and size, while a rule makes a function for each of them.
 _NUMPY_OPS = (
+    Alloc,
     AllocEmpty,
+    CheckAndRaise,
     DimShuffle,
     Dot,
     Join,
@@ -71,6 +82,19 @@ _NUMPY_OPS = (
     TensorFromScalar,
 )
 
+_NUMPY_IF_SMALL = (
+    LabelCrossentropy,
+    LabelCrossentropyGradient,
+    TargetCrossentropy,
+    TargetCrossentropyGradient,
+)
+
+# Reductions of fewer elements than this are left to NumPy, whose functions take
+# half a nanosecond for each: to compile one takes a second or more. And so it is
+# with our Ops that are written in NumPy as well, which take some ten times that.
+_MANY_TO_REDUCE = 2**20
+_MANY_TO_PERFORM = 2**16
+
 # The kernels so far, by the key under which Numba caches them and the types
 # without shapes that the key takes for granted.
 _kernels: dict[tuple, Callable] = {}
@@ -80,7 +104,10 @@ _numbers = count()
 
 def _is_small(variable: Variable) -> bool:
     """Return whether a variable is a single number, whatever the inputs are."""
-    return getattr(variable.type, "ndim", None) == 0
+    kind: Any = variable.type
+    return getattr(kind, "ndim", None) == 0 or (
+        isinstance(kind, TensorType) and all(kind.broadcastable)
+    )
 
 
 def is_for_numpy(node: Apply) -> bool:
@@ -149,10 +176,34 @@ def _wrapped(body: Callable, key: str | None) -> Callable:
     )
 
 
+def _by_size(many: int, node: Apply, storage_map: dict) -> Callable:
+    """Return a function of the inputs that compiles itself if they are large."""
+    performed = _performed(node)
+    compiled: Callable | None = None
+
+    def kernel(*inputs: Any) -> Any:
+        nonlocal compiled
+        if inputs[0].size < many:
+            return performed(*inputs)
+        if compiled is None:
+            compiled = _compiled(node, storage_map)
+        return compiled(*inputs)
+
+    return kernel
+
+
 def kernel_of(node: Apply, storage_map: dict) -> Callable:
     """Return the function that computes a node's outputs from its inputs."""
     if is_for_numpy(node):
         return _performed(node)
+    if isinstance(node.op, CAReduce):
+        return _by_size(_MANY_TO_REDUCE, node, storage_map)
+    if isinstance(node.op, _NUMPY_IF_SMALL):
+        return _by_size(_MANY_TO_PERFORM, node, storage_map)
+    if isinstance(node.op, Elemwise):
+        kernel = elementwise(node)
+        if kernel is not None:
+            return kernel
     return _compiled(node, storage_map)
 
 
@@ -244,8 +295,10 @@ class NodeLinker(JITLinker):
     array(2.)
     """
 
-    required_rewrites = NumbaLinker.required_rewrites
-    incompatible_rewrites = NumbaLinker.incompatible_rewrites
+    # Beside the usual ones, those whose Ops have no rule of Numba's.
+    required_rewrites = (*NumbaLinker.required_rewrites, "node_by_node")
+    # `ops.inplace` does what this does, in less time.
+    incompatible_rewrites = (*NumbaLinker.incompatible_rewrites, "inplace_elemwise")
 
     def fgraph_convert(
         self, fgraph: Any, order: Any, storage_map: Any, **kwargs: Any

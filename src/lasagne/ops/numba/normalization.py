@@ -4,6 +4,7 @@ from collections.abc import Callable
 from typing import Any, NamedTuple
 
 import numpy as np
+from numba import from_dtype, types
 from pytensor.graph.basic import Apply
 from pytensor.link.numba.dispatch.basic import (
     numba_njit,
@@ -11,8 +12,12 @@ from pytensor.link.numba.dispatch.basic import (
 )
 
 from ...kernels import normalization as kernel
+from ...kernels import threads
+from ...kernels.linking import external
 from ..normalization import BatchNorm, BatchNormGradient
 from ._keys import kernel_key
+
+__all__ = ["arrangement", "gradient", "normalization", "normalization_key"]
 
 
 class _Arrangement(NamedTuple):
@@ -28,7 +33,8 @@ class _Arrangement(NamedTuple):
     restore: Callable
 
 
-def _arrangement(op: Any, node: Apply) -> _Arrangement:
+def arrangement(op: Any, node: Apply) -> _Arrangement:
+    """Return what leads from the inputs of a node to its kernel and back."""
     ndim = node.inputs[0].type.ndim
     permutation, first = op.arrangement(ndim)
     last = first + ndim - len(op.axes)
@@ -73,16 +79,28 @@ def _arrangement(op: Any, node: Apply) -> _Arrangement:
     return _Arrangement(arrange, check, restore)
 
 
-@register_funcify_and_cache_key(BatchNorm)
-def numba_funcify_BatchNorm(
-    op: BatchNorm, node: Apply, **kwargs: Any
-) -> tuple[Callable, str]:
-    """Call :func:`lasagne.kernels.normalization.normalize`."""
-    arrange, check, restore = _arrangement(op, node)
-    normalize = kernel.normalize
+def _types(node: Apply) -> tuple[types.Type, types.Type, types.Type]:
+    """Return the types of a number, of an arranged array, and of statistics."""
+    number = from_dtype(np.dtype(node.inputs[0].type.dtype))
+    return number, types.Array(number, 3, "C"), types.Array(number, 1, "C")
+
+
+def normalization_key(op: Any, node: Apply) -> str:
+    """Return the key under which a rule is kept on disk."""
+    return kernel_key(op, kernel, threads, ndim=node.inputs[0].type.ndim)
+
+
+def normalization(op: Any, node: Apply, least: float, below: float) -> Callable:
+    """Return a function that normalizes, adds another array, and then clips."""
+    arrange, check, restore = arrangement(op, node)
+    number, rows, row = _types(node)
+    inputs = (rows, row, row, types.float64, rows, number, number)
+    normalize = external(kernel.normalize, (*inputs, rows, row, row), kernel, threads)
+    convert = np.dtype(node.inputs[0].type.dtype).type
+    lowest, instead = convert(least), convert(below)
 
     @numba_njit
-    def batch_norm(x, scale, shift, epsilon):
+    def normalize_arranged(x, scale, shift, epsilon, other):
         check(x, scale)
         check(x, shift)
         arranged = arrange(x)
@@ -94,26 +112,46 @@ def numba_funcify_BatchNorm(
             np.ascontiguousarray(scale).reshape(-1),
             np.ascontiguousarray(shift).reshape(-1),
             epsilon.item(),
+            other,
+            lowest,
+            instead,
             y,
             mean.reshape(-1),
             inv_std.reshape(-1),
         )
         return restore(y, x), mean, inv_std
 
-    return batch_norm, kernel_key(op, kernel, ndim=node.inputs[0].type.ndim)
+    return normalize_arranged
 
 
-@register_funcify_and_cache_key(BatchNormGradient)
-def numba_funcify_BatchNormGradient(
-    op: BatchNormGradient, node: Apply, **kwargs: Any
+@register_funcify_and_cache_key(BatchNorm)
+def numba_funcify_BatchNorm(
+    op: BatchNorm, node: Apply, **kwargs: Any
 ) -> tuple[Callable, str]:
-    """Call :func:`lasagne.kernels.normalization.normalize_gradient`."""
-    arrange, check, restore = _arrangement(op, node)
-    normalize_gradient = kernel.normalize_gradient
+    """Call :func:`lasagne.kernels.normalization.normalize`."""
+    normalize = normalization(op, node, -np.inf, 0.0)
 
     @numba_njit
-    def batch_norm_gradient(x, scale, mean, inv_std, gy):
+    def batch_norm(x, scale, shift, epsilon):
+        nothing = np.empty((0, 0, 0), x.dtype)
+        return normalize(x, scale, shift, epsilon, nothing)
+
+    return batch_norm, normalization_key(op, node)
+
+
+def gradient(op: Any, node: Apply, rectified: bool) -> Callable:
+    """Return a function that goes back, through a rectifier first or not."""
+    arrange, check, restore = arrangement(op, node)
+    _, rows, row = _types(node)
+    inputs = (rows, row, row, row, row, rows, types.boolean)
+    normalize_gradient = external(
+        kernel.normalize_gradient, (*inputs, rows, row, row), kernel, threads
+    )
+
+    @numba_njit
+    def go_back(x, scale, mean, inv_std, gy, shift):
         check(x, scale)
+        check(x, shift)
         check(x, mean)
         check(x, inv_std)
         if x.shape != gy.shape:
@@ -127,13 +165,29 @@ def numba_funcify_BatchNormGradient(
         normalize_gradient(
             arranged,
             np.ascontiguousarray(scale).reshape(-1),
+            np.ascontiguousarray(shift).reshape(-1),
             np.ascontiguousarray(mean).reshape(-1),
             np.ascontiguousarray(inv_std).reshape(-1),
             arrange(gy),
+            rectified,
             gx,
             g_scale.reshape(-1),
             g_shift.reshape(-1),
         )
         return restore(gx, x), g_scale, g_shift
 
-    return batch_norm_gradient, kernel_key(op, kernel, ndim=node.inputs[0].type.ndim)
+    return go_back
+
+
+@register_funcify_and_cache_key(BatchNormGradient)
+def numba_funcify_BatchNormGradient(
+    op: BatchNormGradient, node: Apply, **kwargs: Any
+) -> tuple[Callable, str]:
+    """Call :func:`lasagne.kernels.normalization.normalize_gradient`."""
+    go_back = gradient(op, node, False)
+
+    @numba_njit
+    def batch_norm_gradient(x, scale, mean, inv_std, gy):
+        return go_back(x, scale, mean, inv_std, gy, scale)
+
+    return batch_norm_gradient, normalization_key(op, node)

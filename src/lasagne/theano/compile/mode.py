@@ -26,6 +26,7 @@ from pytensor.scalar.basic import Add, Mul
 from pytensor.tensor.elemwise import Elemwise
 
 from ... import flags
+from ...modes import QuickMode
 from ...ops.numba.linker import NodeLinker
 from .._names import forward
 
@@ -36,7 +37,7 @@ __getattr__, __dir__ = forward(
 )
 
 
-class Mode(_Mode):
+class Mode(QuickMode):
     """A linker and the rewrites to apply.
 
     Parameters
@@ -105,7 +106,7 @@ def get_mode(orig_string: Any = None) -> _Mode:
         return Mode(pytensor.config.linker)
     mode = _get_mode(name)
     if name == "MODE" and isinstance(mode.linker, NumbaLinker):
-        return _Mode(NodeLinker(), mode.provided_optimizer)
+        return QuickMode(NodeLinker(), mode.provided_optimizer)
     return mode
 
 
