@@ -66,6 +66,10 @@ _PACKED_BYTES = 1 << 19
 #: Positions of a pack, at least, where there are that many.
 _PACKED_POSITIONS = 1024
 
+#: The same by channels, where there are few of them: packing and computing a
+#: piece takes some microseconds beside what it does for each position.
+_FEW_CHANNELS_POSITIONS = 16384
+
 #: Weights that are packed without starting threads.
 _FEW_WEIGHTS = 1 << 14
 
@@ -520,7 +524,7 @@ def plan_correlation(source, taps, size, reach, tasks):
         rows,
         itemsize,
         tasks,
-        _PACKED_POSITIONS,
+        max(_PACKED_POSITIONS, _FEW_CHANNELS_POSITIONS // max(1, rows)),
         _PACKED_BYTES,
     )
     images = max(at_once, VECTOR_BYTES // itemsize) if inside else at_once
@@ -556,7 +560,9 @@ def correlate(source, target, taps, size, reach, groups, edge):
     All of the target that the grid of the given size reaches is written.
     """
     threads = num_threads()
-    plan, scratch = plan_correlation(source, taps, size, reach, 2 * threads)
+    plan, scratch = plan_correlation(
+        source, taps, size, reach, ceil_divide(2 * threads, groups)
+    )
     _, at_once, box, _, _ = plan
     pieces = ceil_divide(source.shape[0], at_once) * volume(count_boxes(size, box))
     # Few blocks of the grid: each thread computes some of the targets.
