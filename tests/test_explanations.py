@@ -44,6 +44,7 @@ def steps_of(*arguments):
     ("mode", "backend", "kernel"),
     [
         ("NUMBA", "Numba", "lasagne.kernels.conv.forward"),
+        ("LASAGNE", "Numba", "lasagne.kernels.convolution.forward"),
         ("FAST_COMPILE", "Python", "lasagne.ops.conv.Conv.perform"),
         ("JAX", "JAX", "jax.lax.conv_general_dilated"),
         ("PYTORCH", "PyTorch", "torch.nn.functional.conv2d"),
@@ -64,6 +65,8 @@ def test_threads_are_those_of_the_kernels():
 
     pooled = MaxPool((0,))(X, 2, 2)
     step, *_ = steps_of([X], pooled, "NUMBA")
+    assert step.threads == numba.get_num_threads()
+    [step] = steps_of([X], pt.tanh(X), "LASAGNE")
     assert step.threads == numba.get_num_threads()
     [step] = steps_of([X], pt.tanh(X), "NUMBA")
     assert step.threads == 1

@@ -221,18 +221,21 @@ def explain(function: Any) -> Explanation:
 
 
 def _step(node: Apply, backend: str, by_node: bool = False) -> Step:
-    warning = ""
+    warning, kernel = "", ""
     if backend == "Numba":
         if by_node and node_linker.is_for_numpy(node):
             # Our own Ops call their compiled kernels without a rule.
             backend = "Numba" if isinstance(node.op, ShapedOp) else "Python"
+            kernel = getattr(node.op, "kernel_name", "")
+        elif by_node and isinstance(node.op, Elemwise):
+            kernel = "lasagne.ops.numba.elementwise.elementwise"
         else:
             warning = _fallback_on_numba(node)
     elif backend == "C" and not _has_c_code(node):
         backend, warning = "Python", "it has no C code, so its perform() is called"
     if warning:
         backend = "Python"
-    kernel = _kernel(node, backend)
+    kernel = kernel or _kernel(node, backend)
     return Step(
         op=str(node.op),
         backend=backend,

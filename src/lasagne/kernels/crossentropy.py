@@ -28,6 +28,8 @@ backend uses.
 import numpy as np
 from numba import njit
 
+from . import exponentials, threads
+from .linking import watch
 from .threads import parallel_ranges
 
 __all__ = [
@@ -59,27 +61,36 @@ def _num_parts(x):
     return max(1, min(x.shape[0], x.size // _PART))
 
 
+@njit(**_INNER)
+def _largest(row):
+    """Return the maximum, of four that do not wait for each other."""
+    a = b = c = d = row[0]
+    whole = row.size // 4 * 4
+    for k in range(0, whole, 4):
+        a, b = max(a, row[k]), max(b, row[k + 1])
+        c, d = max(c, row[k + 2]), max(d, row[k + 3])
+    for k in range(whole, row.size):
+        a = max(a, row[k])
+    return max(max(a, b), max(c, d))
+
+
 @njit(fastmath=_IN_ANY_ORDER, **_INNER)
 def _largest_and_log_sum(row):
     """Return the maximum, and the logarithm of the sum of exp(x - maximum)."""
-    largest = row[0]
-    for k in range(1, row.size):
-        largest = max(largest, row[k])
+    largest = _largest(row)
     total = 0.0
     for k in range(row.size):
-        total += np.exp(row[k] - largest)
+        total += exponentials.exp(row[k] - largest)
     return largest, np.log(total)
 
 
 @njit(fastmath=_IN_ANY_ORDER, **_INNER)
 def _softmax(row, target):
     """Overwrite a row with a softmax."""
-    largest = row[0]
-    for k in range(1, row.size):
-        largest = max(largest, row[k])
+    largest = _largest(row)
     total = 0.0
     for k in range(row.size):
-        target[k] = np.exp(row[k] - largest)
+        target[k] = exponentials.exp(row[k] - largest)
         total += target[k]
     part = row.dtype.type(1.0 / total)
     for k in range(row.size):
@@ -159,6 +170,10 @@ def _target_gradient(first, last, x, targets, g, gx):
 def target_gradient(x, targets, g, gx):
     """Overwrite ``gx``, for weighted classes."""
     parallel_ranges(_target_gradient, x.shape[0], _num_parts(x), (x, targets, g, gx))
+
+
+for _kernel in (label_losses, label_gradient, target_losses, target_gradient):
+    watch(_kernel, exponentials, threads)
 
 
 # The same, plainly.

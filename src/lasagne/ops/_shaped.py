@@ -21,9 +21,13 @@ class ShapedOp(Op):
     ----------
     performs_compiled : bool
         Whether ``perform()`` calls a compiled kernel, rather than plain NumPy.
+    kernel_name : str
+        The kernel that it calls, if that is not the one that the rule for Numba
+        does.
     """
 
     performs_compiled = True
+    kernel_name = ""
 
     def infer_shapes(self, node: Apply, shapes: Any) -> list[tuple]:
         """Return the shape of each output.

@@ -258,6 +258,8 @@ class Conv(_ConvFamily):
     Gives ``(N, K, ...)``. See :func:`conv` for the parameters and the formula.
     """
 
+    kernel_name = "lasagne.kernels.convolution.forward"
+
     def make_node(self, x: Any, w: Any) -> Apply:
         x, w = float_operands(self, ("input", x), ("filters", w), ndim=self.ndim + 2)
         x_shape, w_shape = x.type.shape, w.type.shape
@@ -296,6 +298,8 @@ class ConvInputGradient(_ConvFamily):
     The further inputs are the spatial sizes to produce; the result has shape
     ``(N, C, *sizes)``.
     """
+
+    kernel_name = "lasagne.kernels.convolution.input_gradient"
 
     def make_node(self, w: Any, y: Any, *sizes: Any) -> Apply:
         w, y = float_operands(self, ("filters", w), ("output", y), ndim=self.ndim + 2)
@@ -337,6 +341,8 @@ class ConvFilterGradient(_ConvFamily):
     The further inputs are the spatial sizes of the filters; the result has
     shape ``(K, C / groups, *sizes)``.
     """
+
+    kernel_name = "lasagne.kernels.convolution.filter_gradient"
 
     def make_node(self, x: Any, y: Any, *sizes: Any) -> Apply:
         x, y = float_operands(self, ("input", x), ("output", y), ndim=self.ndim + 2)

@@ -106,6 +106,8 @@ class ConvPool(_ConvPoolFamily):
     Gives the maxima, and the routes of their gradients, bytes of the same shape.
     """
 
+    kernel_name = "lasagne.kernels.conv_pool.forward"
+
     def make_node(self, x: Any, w: Any, b: Any) -> Apply:
         node = super().make_node(x, w, b)
         x, w, _ = node.inputs
@@ -163,6 +165,7 @@ class ConvPoolGradient(_ConvPoolFamily):
     """
 
     __props__ = (*_ConvPoolFamily.__props__, "with_input")
+    kernel_name = "lasagne.kernels.conv_pool.backward"
 
     def __init__(self, *args: Any, with_input: bool = True, **kwargs: Any):
         super().__init__(*args, **kwargs)

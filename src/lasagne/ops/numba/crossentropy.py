@@ -11,6 +11,7 @@ from pytensor.link.numba.dispatch.basic import (
 )
 
 from ...kernels import crossentropy as kernel
+from ...kernels import exponentials
 from ..crossentropy import (
     OUT_OF_RANGE,
     LabelCrossentropy,
@@ -69,7 +70,7 @@ def numba_funcify_LabelCrossentropy(
         label_losses(_rows(x), checked, losses.reshape(-1))
         return losses
 
-    return label_crossentropy, kernel_key(op, kernel)
+    return label_crossentropy, kernel_key(op, kernel, exponentials)
 
 
 @register_funcify_and_cache_key(LabelCrossentropyGradient)
@@ -88,7 +89,7 @@ def numba_funcify_LabelCrossentropyGradient(
         label_gradient(rows, checked, _flat(g), gx)
         return gx.reshape(x.shape)
 
-    return label_crossentropy_gradient, kernel_key(op, kernel)
+    return label_crossentropy_gradient, kernel_key(op, kernel, exponentials)
 
 
 @register_funcify_and_cache_key(TargetCrossentropy)
@@ -105,7 +106,7 @@ def numba_funcify_TargetCrossentropy(
         target_losses(_rows(x), _rows(targets), losses.reshape(-1))
         return losses
 
-    return target_crossentropy, kernel_key(op, kernel)
+    return target_crossentropy, kernel_key(op, kernel, exponentials)
 
 
 @register_funcify_and_cache_key(TargetCrossentropyGradient)
@@ -123,4 +124,4 @@ def numba_funcify_TargetCrossentropyGradient(
         target_gradient(rows, _rows(targets), _flat(g), gx)
         return gx.reshape(x.shape)
 
-    return target_crossentropy_gradient, kernel_key(op, kernel)
+    return target_crossentropy_gradient, kernel_key(op, kernel, exponentials)

@@ -3,9 +3,10 @@
 PyTensor's rule compiles a function for each combination of operation, rank,
 order of axes and what is overwritten. Here an operation is compiled once for
 its dtypes: as one loop along a line, which :mod:`lasagne.kernels.lines` makes a
-universal function of. Arithmetic on floating-point numbers is generated as
-instructions, which takes a fraction of the time of compiling a function for each
-operation; everything else is what PyTensor's rules for scalars say.
+universal function of. Arithmetic on floating-point numbers, exponentials and
+logarithms included, is generated as instructions, which takes a fraction of the
+time of compiling a function for each operation; everything else is what
+PyTensor's rules for scalars say.
 """
 
 from collections.abc import Callable, Sequence
@@ -22,9 +23,10 @@ from pytensor.graph.basic import Apply, Constant, Variable
 from pytensor.link.numba.cache import compile_numba_function_src
 from pytensor.link.numba.dispatch.basic import numba_funcify_and_cache_key
 from pytensor.scalar import basic as scalar
+from pytensor.scalar.math import Sigmoid, Softplus
 from pytensor.tensor.elemwise import Elemwise
 
-from ...kernels import lines, source_digest
+from ...kernels import exponentials, lines, source_digest
 from .._memory import empty
 from ..fused_normalization import RectifierSlope
 
@@ -130,11 +132,26 @@ class _Arithmetic:
         return y
 
 
+def _exponential(name: str) -> Callable:
+    """Return a function like the methods above."""
+    generate = exponentials.GENERATORS[name]
+
+    def instructions(arithmetic: _Arithmetic, x: Any) -> Any:
+        return generate(arithmetic.builder, x)
+
+    instructions.__name__ = name
+    return instructions
+
+
 _INSTRUCTIONS = {
     RectifierSlope: _Arithmetic.rectifier_slope,
     scalar.Abs: _Arithmetic.abs,
     scalar.Add: _Arithmetic.add,
+    scalar.Exp: _exponential("exp"),
+    scalar.Expm1: _exponential("expm1"),
     scalar.Identity: _Arithmetic.identity,
+    scalar.Log: _exponential("log"),
+    scalar.Log1p: _exponential("log1p"),
     scalar.Maximum: _Arithmetic.maximum,
     scalar.Minimum: _Arithmetic.minimum,
     scalar.Mul: _Arithmetic.mul,
@@ -145,7 +162,10 @@ _INSTRUCTIONS = {
     scalar.Sqr: _Arithmetic.sqr,
     scalar.Sqrt: _Arithmetic.sqrt,
     scalar.Sub: _Arithmetic.sub,
+    scalar.Tanh: _exponential("tanh"),
     scalar.TrueDiv: _Arithmetic.truediv,
+    Sigmoid: _exponential("sigmoid"),
+    Softplus: _exponential("softplus"),
 }
 
 
@@ -319,7 +339,7 @@ def _compile(node: Apply, numbers: tuple[bool, ...]) -> np.ufunc | None:
         return None
     from . import elementwise as module
 
-    digest = source_digest(module, lines)
+    digest = source_digest(module, lines, exponentials)
     text = str((expression.key, numbers, config.numba__fastmath, digest))
     entry = compile_numba_function_src(
         _SOURCE,

@@ -33,6 +33,7 @@ from pytensor.link.numba.linker import NumbaLinker
 from pytensor.link.utils import raise_with_op
 from pytensor.raise_op import CheckAndRaise
 from pytensor.scalar.basic import ScalarType
+from pytensor.scan.op import Scan
 from pytensor.tensor.basic import (
     Alloc,
     AllocEmpty,
@@ -56,6 +57,7 @@ from ..crossentropy import (
     TargetCrossentropyGradient,
 )
 from .elementwise import elementwise
+from .scan import has_large_steps, loop
 
 __all__ = ["NodeLinker", "is_for_numpy"]
 
@@ -200,6 +202,8 @@ def kernel_of(node: Apply, storage_map: dict) -> Callable:
         return _by_size(_MANY_TO_REDUCE, node, storage_map)
     if isinstance(node.op, _NUMPY_IF_SMALL):
         return _by_size(_MANY_TO_PERFORM, node, storage_map)
+    if isinstance(node.op, Scan) and has_large_steps(node.op):
+        return loop(node, program_of)
     if isinstance(node.op, Elemwise):
         kernel = elementwise(node)
         if kernel is not None:
@@ -280,6 +284,11 @@ class _Program:
                 return self.nodes_by_line.get(traceback.tb_lineno)
             traceback = traceback.tb_next
         return None
+
+
+def program_of(fgraph: Any) -> Callable:
+    """Return a function graph as a function of its inputs."""
+    return _Program(fgraph, fgraph.toposort(), {}).function()
 
 
 class NodeLinker(JITLinker):

@@ -1,0 +1,63 @@
+"""Loops of large operations, step by step in Python.
+
+PyTensor's rule makes one Numba function of a loop, with everything that happens
+in a step. Here the steps are a program like the graph around the loop: their
+operations are the kernels that are used outside as well, which are compiled
+once, and some are faster than what Numba would make of them. What each step
+costs in addition is some microseconds, nothing beside a product of matrices.
+Loops that have none remain what they were.
+"""
+
+from collections.abc import Callable
+from types import FunctionType
+from typing import Any
+
+from pytensor.graph.basic import Apply
+from pytensor.link.numba.dispatch.basic import numba_funcify
+from pytensor.scan.op import Scan
+from pytensor.tensor.math import Dot
+
+from .._shaped import ShapedOp
+
+__all__ = ["has_large_steps", "loop"]
+
+
+def has_large_steps(op: Scan) -> bool:
+    """Return whether steps contain products of matrices, or the like."""
+    return any(
+        isinstance(node.op, ShapedOp)
+        or (
+            isinstance(node.op, Dot)
+            and all(each.type.ndim == 2 for each in node.inputs)
+        )
+        for node in op.fgraph.apply_nodes
+    )
+
+
+def loop(node: Apply, program_of: Callable[[Any], Callable]) -> Callable:
+    """Return a function of the inputs of a loop that computes its outputs.
+
+    Parameters
+    ----------
+    node : Apply
+        A ``Scan``.
+    program_of : function
+        Makes a function of a graph.
+
+    Returns
+    -------
+    function
+
+    Notes
+    -----
+    PyTensor's rule rewrites the graph of a step, such that it overwrites nothing
+    that is needed, and writes the loop in Python, for Numba to compile. The loop
+    is taken as it is, and only gets another step.
+    """
+    op: Any = node.op
+    rule: Any = numba_funcify(op, node=node)
+    written = rule.py_func
+    step = program_of(op.fgraph)
+    return FunctionType(
+        written.__code__, written.__globals__ | {"scan_inner_func": step}, "loop"
+    )
