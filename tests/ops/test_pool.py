@@ -8,7 +8,6 @@ import pytensor.tensor as pt
 import pytest
 from pytensor.gradient import verify_grad
 
-from lasagne.kernels import pool as kernel
 from lasagne.kernels.lengths import pool_output_length
 from lasagne.ops.pool import (
     MaxPool,
@@ -537,98 +536,6 @@ def test_upscale_on_every_backend(backend):
     dilated[:, ::2, ::3] = value
     for result, expected in zip(results, [repeated, dilated, 12 * value, 2 * value]):
         np.testing.assert_allclose(result, expected)
-
-
-# Kernels
-
-
-#: Every way through the kernels: all that have a version of their own, with
-#: and without padding, rows shorter and longer than a vector, and the others.
-KERNEL_CASES = [
-    ((2, 1, 9, 11), (1, 2, 2), (1, 2, 2), (0, 0, 0)),
-    ((1, 3, 4, 131), (2, 3, 2), (1, 2, 2), (1, 1, 1)),
-    ((2, 3, 8, 10), (3, 3, 3), (2, 2, 2), (1, 2, 2)),
-    ((1, 1, 7, 90), (1, 3, 3), (1, 3, 2), (0, 0, 0)),
-    ((2, 1, 6, 8), (1, 3, 3), (1, 1, 1), (0, 2, 2)),
-    ((1, 2, 2, 75), (1, 1, 3), (1, 1, 1), (0, 0, 1)),
-    ((2, 4, 7, 9), (3, 2, 4), (2, 3, 2), (2, 1, 3)),
-    ((1, 2, 5, 6), (5, 9, 7), (1, 4, 7), (4, 8, 6)),
-    ((2, 1, 5, 9), (1, 1, 1), (1, 2, 3), (0, 0, 0)),
-    ((1, 1, 2, 3), (1, 2, 3), (1, 2, 2), (0, 0, 1)),
-    ((2, 0, 3, 0), (1, 2, 2), (1, 2, 2), (0, 1, 1)),
-]
-
-
-def guarded(array, fill):
-    """Put an array into the middle of a larger one; return both."""
-    margin = 64
-    memory = np.full(array.size + 2 * margin, fill, array.dtype)
-    view = memory[margin : margin + array.size].reshape(array.shape)
-    view[...] = array
-    assert view.flags.c_contiguous
-    return view, memory
-
-
-def run_kernel(function, arrays, parameters, shape):
-    """Run a kernel with NaN all around its arguments, which it must not see."""
-    inputs = [guarded(each, np.nan)[0] for each in arrays]
-    result, memory = guarded(np.full(shape, np.nan), 12345.0)
-    function(*inputs, *parameters, result)
-    assert (memory == 12345.0).sum() >= 128
-    assert (memory[:64] == 12345.0).all()
-    assert (memory[-64:] == 12345.0).all()
-    return result
-
-
-@pytest.mark.parametrize("surplus", [0, 1])
-@pytest.mark.parametrize("case", KERNEL_CASES, ids=str)
-def test_kernels_equal_their_plain_twins(case, surplus):
-    shape, window, stride, padding = case
-    rng = np.random.default_rng(0)
-    x = rng.integers(-3, 3, shape).astype(float)
-    # The kernels must be safe whatever the number of windows.
-    count = tuple(
-        max(0, pool_output_length(*axis, True)) + surplus
-        for axis in zip(shape[1:], window, stride, padding)
-    )
-    gx, gy = rng.standard_normal(shape), rng.standard_normal((shape[0], *count))
-    where = window, stride, padding
-
-    y = run_kernel(kernel.plain_max_pool, [x], where, gy.shape)
-    runs = [
-        (kernel.max_pool, kernel.plain_max_pool, [x], where),
-        (kernel.max_pool_gradient, kernel.plain_max_pool_gradient, [x, y, gy], where),
-        (kernel.max_pool_gather, kernel.plain_max_pool_gather, [x, y, gx], where),
-    ]
-    special = kernel.max_pool_for(window[-1], stride[-1])
-    if special is not kernel.max_pool:
-        special_gradient = kernel.max_pool_gradient_for(window[-1], stride[-1])
-        runs += [
-            (special, *runs[0][1:]),
-            (special_gradient, *runs[1][1:]),
-        ]
-    for mode in (kernel.SUM, kernel.AVERAGE_WINDOW, kernel.AVERAGE_INSIDE):
-        parameters = (*where, mode)
-        runs += [
-            (kernel.sum_pool, kernel.plain_sum_pool, [x], parameters),
-            (kernel.sum_pool_adjoint, kernel.plain_sum_pool_adjoint, [gy], parameters),
-        ]
-    for fast, plain, inputs, parameters in runs:
-        is_backward = "gradient" in plain.__name__ or "adjoint" in plain.__name__
-        result_shape = shape if is_backward else gy.shape
-        expected = run_kernel(plain, inputs, parameters, result_shape)
-        actual = run_kernel(fast, inputs, parameters, result_shape)
-        np.testing.assert_allclose(
-            actual, expected, rtol=1e-12, atol=1e-12, err_msg=plain.__name__
-        )
-
-
-def test_some_windows_have_kernels_of_their_own():
-    assert kernel.max_pool_for(2, 2) is kernel.max_pool_for(2, 2)
-    assert kernel.max_pool_for(2, 2) is not kernel.max_pool
-    assert kernel.max_pool_gradient_for(3, 1) is not kernel.max_pool_gradient
-    assert kernel.max_pool_for(None, 2) is kernel.max_pool
-    assert kernel.max_pool_gradient_for(50, 50) is kernel.max_pool_gradient
 
 
 # Errors

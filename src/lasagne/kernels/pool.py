@@ -30,33 +30,51 @@ A NaN makes the maximum NaN, which equals nothing. The second and the third
 are adjoint to each other, as are the last two. For the divisor see
 :data:`SUM`, :data:`AVERAGE_WINDOW` and :data:`AVERAGE_INSIDE`.
 
-Threads share the planes of the result: each row of it collects what belongs
-to it, and nothing is scattered to another. Maxima and sums are separable, so
-rows are first combined across the window, element by element, and only then
-along the last axis. For the maximum with a small window there are versions
-that do it all at once: :func:`max_pool_for`, :func:`max_pool_gradient_for`.
+All axes are shorter than ``2 ** 31``.
 
-Each kernel has a plain twin of the same signature, ``plain_max_pool`` and so
-on, which says the same in a few lines of NumPy, slowly.
+Threads share the rows of the result: each row collects what belongs to it, and
+nothing is scattered to another. So results do not depend on how many threads there
+are. There are two ways to a row:
+
+* Row by row, if the kernel is made for the stride along the last axis. The rows of
+  a window are combined element by element, and split in phases, so that the rest
+  is done in vectors of neighbouring windows: see :mod:`.pool_vectors`. On the way
+  back a vector of elements collects from all windows it is in.
+* Window by window otherwise, in vectors along the rows of each window. Windows made
+  of whole rows are single runs of memory first, which makes pooling everything one
+  sum in order.
+
+Sums have the dtype of the array. Row by row they are added in the order of rows,
+then of columns; window by window the lanes of a vector are summed apart, and then
+pairwise. An average is the sum, divided once.
+
+The last argument of a kernel, ``phases``, says what it is made for; it comes from
+:func:`phases_for`, and changes nothing but the time.
+
+Each kernel has a plain twin of the same signature but for that, ``plain_max_pool``
+and so on, which says the same in a few lines of NumPy, slowly.
 """
 
-from functools import lru_cache
+import sys
+from collections import namedtuple
 
 import numpy as np
 from numba import njit
-from numba.extending import overload
 
+from . import linking, pool_vectors, simd, threads
+from .pool_vectors import fold, reduce, send, slide, smallest, spread
+from .simd import VECTOR_BYTES, clear
 from .threads import parallel_ranges
 
 __all__ = [
     "AVERAGE_INSIDE",
     "AVERAGE_WINDOW",
+    "MODULES",
     "SUM",
     "max_pool",
-    "max_pool_for",
     "max_pool_gather",
     "max_pool_gradient",
-    "max_pool_gradient_for",
+    "phases_for",
     "plain_max_pool",
     "plain_max_pool_gather",
     "plain_max_pool_gradient",
@@ -66,16 +84,22 @@ __all__ = [
     "sum_pool_adjoint",
 ]
 
+#: Where the text of the kernels is written.
+MODULES = (sys.modules[__name__], linking, pool_vectors, simd, threads)
+
 #: Divisors of a sum: none; the size of the window, whatever sticks out of the
 #: input included; the number of elements that are in it.
 SUM, AVERAGE_WINDOW, AVERAGE_INSIDE = 0, 1, 2
 
-#: Windows and strides along the last axis to have versions of their own for.
-_SMALL = ((2, 2), (3, 2), (3, 1))
+#: Strides along the last axis, at most, to split rows for.
+_MOST_PHASES = 4
 
-#: In how many parts the planes of a result are divided at most, each with a
-#: buffer of its own: enough to keep any number of threads equally busy.
-_MAX_PARTS = 256
+#: Bytes of rows that are kept between two steps: they stay in the first cache.
+_KEPT_BYTES = 1 << 12
+
+#: In how many parts the rows of a result are divided, at most, and how many
+#: elements make a part worth its tables.
+_MOST_PARTS, _PART = 256, 1 << 14
 
 _JIT = {"cache": True, "nogil": True}
 
@@ -83,16 +107,38 @@ _JIT = {"cache": True, "nogil": True}
 _INNER = {"nogil": True, "no_cpython_wrapper": True, "no_cfunc_wrapper": True}
 
 
-# Geometry. An axis is described by its (window, stride, padding).
+def phases_for(stride: int | None) -> tuple[int, ...]:
+    """Return what tells a kernel which stride along the last axis it is made for.
+
+    Parameters
+    ----------
+    stride : int or None
+        ``None`` if it is unknown.
+
+    Returns
+    -------
+    tuple of int
+        As many zeros as the stride, such that it is in the type; one if the stride
+        is unknown or large. Kernels compute the same whatever they are made for.
+    """
+    return (0,) * (1 if stride is None or stride > _MOST_PHASES else stride)
+
+
+def _kernel(function):
+    compiled = linking.compiled_quickly(njit(**_JIT)(function))
+    return linking.watch(compiled, *MODULES)
 
 
 @njit(**_INNER)
-def _axes(window, stride, padding):
-    return (
-        (window[0], stride[0], padding[0]),
-        (window[1], stride[1], padding[1]),
-        (window[2], stride[2], padding[2]),
-    )
+def _parts(rows, elements):
+    """Return in how many parts to divide rows with so many elements in them."""
+    return min(rows, _MOST_PARTS, 1 + elements // _PART)
+
+
+# Geometry
+
+#: Sizes of the pooled axes before and after, and what windows are: triples.
+Axes = namedtuple("Axes", "sizes counts window stride padding")
 
 
 @njit(**_INNER)
@@ -106,320 +152,408 @@ def _window(o, axis, size):
 
 
 @njit(**_INNER)
-def _windows_inside(count, axis, size):
-    """Return the range of windows that lie inside the axis entirely."""
-    window, stride, padding = axis
-    first = min(-(-padding // stride), count)
-    last = min((size + padding - window) // stride + 1, count)
-    return first, max(first, last)
+def _axis(axes, number):
+    return axes.window[number], axes.stride[number], axes.padding[number]
 
 
 @njit(**_INNER)
-def _windows_over(i, axis, count):
-    """Return the range of windows that an element is in."""
-    # Solves o * stride - padding <= i < o * stride - padding + window for o.
-    window, stride, padding = axis
-    return (
-        max((i + padding - window) // stride + 1, 0),
-        min((i + padding) // stride + 1, count),
+def _windows_over(axes, number):
+    """Return the range of windows that each element of an axis is in."""
+    window, stride, padding = _axis(axes, number)
+    count = axes.counts[number]
+    ranges = np.empty((axes.sizes[number], 2), np.int64)
+    for i in range(len(ranges)):
+        # Solves o * stride - padding <= i < o * stride - padding + window for o.
+        ranges[i, 0] = max((i + padding - window) // stride + 1, 0)
+        ranges[i, 1] = max(min((i + padding) // stride + 1, count), ranges[i, 0])
+    return ranges
+
+
+@njit(**_INNER)
+def _divisors(axes, mode, like):
+    """Return, for each axis, the factor that each window adds to its divisor."""
+    ones = np.ones(axes.counts[0], like.dtype)
+    divisors = (
+        ones,
+        np.ones(axes.counts[1], like.dtype),
+        np.ones(axes.counts[2], like.dtype),
     )
-
-
-@njit(**_INNER)
-def _divisors(count, axis, size, mode):
-    """Return the factor that each window along an axis adds to its divisor."""
-    divisors = np.ones(count, np.int64)
-    for o in range(count):
-        if mode == AVERAGE_WINDOW:
-            divisors[o] = axis[0]
-        elif mode == AVERAGE_INSIDE:
-            start, stop = _window(o, axis, size)
-            divisors[o] = max(stop - start, 1)
+    for number in range(3):
+        axis = _axis(axes, number)
+        for o in range(axes.counts[number]):
+            if mode == AVERAGE_WINDOW:
+                divisors[number][o] = axis[0]
+            elif mode == AVERAGE_INSIDE:
+                start, stop = _window(o, axis, axes.sizes[number])
+                divisors[number][o] = max(stop - start, 1)
     return divisors
 
 
-# Maximum.
-
-
-def _smallest(array):
-    """Return the smallest value an array can hold."""
-    if np.issubdtype(array.dtype, np.floating):
-        return array.dtype.type(-np.inf)
-    return array.dtype.type(np.iinfo(array.dtype).min)
-
-
-@overload(_smallest)
-def _overload_smallest(array):
-    smallest = _smallest(np.empty(0, array.dtype.name))
-    return lambda array: smallest
-
-
-@njit(inline="always", **_INNER)
-def _larger(a, b):
-    """Return the larger value, or NaN if there is one."""
-    return a if (a > b) | (a != a) else b
+@njit(**_INNER)
+def _are_rows_windows(axes):
+    """Tell whether windows are made of whole rows, which follow each other."""
+    window, _, padding = _axis(axes, 2)
+    width, several = axes.sizes[2], max(axes.sizes[0], axes.sizes[1]) > 1
+    return several and axes.counts[2] == 1 and 0 < width <= window - padding
 
 
 @njit(**_INNER)
-def _raise_row(target, row):
-    for i in range(target.size):
-        target[i] = _larger(row[i], target[i])
-
-
-@njit(**_INNER)
-def _max_windows(row, target, first, last, axis):
-    """Raise a range of elements to the maxima of their windows."""
-    for o in range(first, last):
-        largest = target[o]
-        start, stop = _window(o, axis, row.size)
-        for i in range(start, stop):
-            largest = _larger(row[i], largest)
-        target[o] = largest
-
-
-@njit(**_INNER)
-def _max_planes(first, last, x, window, stride, padding, y):
-    _, depth, height, width = x.shape
-    _, out_depth, out_height, out_width = y.shape
-    axis_d, axis_h, axis_w = _axes(window, stride, padding)
-    row = np.empty(width, x.dtype)
-    for plane in range(first, last):
-        n, od = divmod(plane, out_depth)
-        start_d, stop_d = _window(od, axis_d, depth)
-        for oh in range(out_height):
-            start_h, stop_h = _window(oh, axis_h, height)
-            row[:] = _smallest(x)
-            for d in range(start_d, stop_d):
-                for h in range(start_h, stop_h):
-                    _raise_row(row, x[n, d, h])
-            target = y[n, od, oh]
-            target[:] = _smallest(x)
-            _max_windows(row, target, 0, out_width, axis_w)
-
-
-@njit(**_JIT)
-def max_pool(x, window, stride, padding, y):
-    """Overwrite ``y`` with the maxima of the windows."""
-    planes = y.shape[0] * y.shape[1]
-    parts = min(planes, _MAX_PARTS)
-    parallel_ranges(_max_planes, planes, parts, (x, window, stride, padding, y))
-
-
-@njit(inline="always", **_INNER)
-def _max_windows_inside(row, target, first, last, axis):
-    """Do what `_max_windows` does for windows that are all inside the row."""
-    window, stride, padding = axis
-    # Slices, because LLVM vectorises only if it sees that no index is negative.
-    row = row[first * stride - padding :]
-    target = target[first:last]
-    for o in range(target.size):
-        largest = target[o]
-        for j in range(window):
-            largest = _larger(row[o * stride + j], largest)
-        target[o] = largest
-
-
-@njit(**_INNER)
-def _max_planes_small(first, last, x, window, stride, padding, y, window_w, stride_w):
-    _, depth, height, width = x.shape
-    _, out_depth, out_height, out_width = y.shape
-    axis_d, axis_h, _ = _axes(window, stride, padding)
-    axis_w = window_w, stride_w, padding[2]
-    begin, end = _windows_inside(out_width, axis_w, width)
-    for plane in range(first, last):
-        n, od = divmod(plane, out_depth)
-        start_d, stop_d = _window(od, axis_d, depth)
-        for oh in range(out_height):
-            start_h, stop_h = _window(oh, axis_h, height)
-            target = y[n, od, oh]
-            target[:] = _smallest(x)
-            for d in range(start_d, stop_d):
-                for h in range(start_h, stop_h):
-                    row = x[n, d, h]
-                    _max_windows(row, target, 0, begin, axis_w)
-                    _max_windows_inside(row, target, begin, end, axis_w)
-                    _max_windows(row, target, end, out_width, axis_w)
-
-
-@lru_cache
-def max_pool_for(window_w, stride_w):
-    """Return :func:`max_pool` made for a window and stride along the last axis.
-
-    Parameters
-    ----------
-    window_w, stride_w : int or None
-        ``None`` if unknown.
-
-    Returns
-    -------
-    function
-        If both are small, a version that is compiled with these numbers in
-        it, so that LLVM unrolls the window and vectorises along the row
-        whatever the stride. Otherwise ``max_pool``.
-    """
-    if (window_w, stride_w) not in _SMALL:
-        return max_pool
-
-    @njit(**_INNER)
-    def max_planes(first, last, x, window, stride, padding, y):
-        _max_planes_small(
-            first, last, x, window, stride, padding, y, window_w, stride_w
-        )
-
-    @njit(**_JIT)
-    def max_pool_small(x, window, stride, padding, y):
-        planes = y.shape[0] * y.shape[1]
-        parts = min(planes, _MAX_PARTS)
-        parallel_ranges(max_planes, planes, parts, (x, window, stride, padding, y))
-
-    return max_pool_small
-
-
-# The gradient of the maximum.
-
-
-@njit(**_INNER)
-def _send_to_maxima(row, y, gy, target):
-    """Add the gradient of one window to the elements that equal its maximum."""
-    nothing = target.dtype.type(0)
-    for i in range(target.size):
-        target[i] += gy if row[i] == y else nothing
-
-
-@njit(**_INNER)
-def _max_gradient_planes(first, last, x, y, gy, window, stride, padding, gx):
-    _, depth, height, width = x.shape
-    _, out_depth, out_height, out_width = y.shape
-    axis_d, axis_h, axis_w = _axes(window, stride, padding)
-    for plane in range(first, last):
-        n, d = divmod(plane, depth)
-        start_d, stop_d = _windows_over(d, axis_d, out_depth)
-        for h in range(height):
-            start_h, stop_h = _windows_over(h, axis_h, out_height)
-            row, target = x[n, d, h], gx[n, d, h]
-            target[:] = 0
-            for od in range(start_d, stop_d):
-                for oh in range(start_h, stop_h):
-                    for ow in range(out_width):
-                        start, stop = _window(ow, axis_w, width)
-                        _send_to_maxima(
-                            row[start:stop],
-                            y[n, od, oh, ow],
-                            gy[n, od, oh, ow],
-                            target[start:stop],
-                        )
-
-
-@njit(**_JIT)
-def max_pool_gradient(x, y, gy, window, stride, padding, gx):
-    """Overwrite ``gx`` with the gradients ``gy``, sent to all maxima."""
-    planes = x.shape[0] * x.shape[1]
-    parts = min(planes, _MAX_PARTS)
-    parallel_ranges(
-        _max_gradient_planes, planes, parts, (x, y, gy, window, stride, padding, gx)
+def _joined_axes(axes):
+    """Take the last two axes for one, if windows are made of whole rows."""
+    sizes, counts, window, stride, padding = axes
+    width = sizes[2]
+    return Axes(
+        (1, sizes[0], sizes[1] * width),
+        (1, counts[0], counts[1]),
+        (1, window[0], window[1] * width),
+        (1, stride[0], stride[1] * width),
+        (0, padding[0], padding[1] * width),
     )
 
 
 @njit(**_INNER)
-def _collect(row, y, gy, target, first, last, axis):
-    """Add the gradients of all windows to a range of elements."""
-    nothing = target.dtype.type(0)
-    for i in range(first, last):
-        start, stop = _windows_over(i, axis, y.size)
-        for o in range(start, stop):
-            gradient = gy[o]
-            target[i] += gradient if row[i] == y[o] else nothing
-
-
-@njit(inline="always", **_INNER)
-def _collect_inside(row, y, gy, target, first, last, axis):
-    """Do what `_collect` does for blocks of elements away from the ends.
-
-    Block ``b`` is the elements ``b * stride - padding + r`` with ``r`` below
-    the stride. They are in windows ``b - k``, those with ``r + k * stride``
-    below the window size.
-    """
-    window, stride, padding = axis
-    nothing = target.dtype.type(0)
-    overlap = (window + stride - 1) // stride
-    row = row[first * stride - padding :]
-    target = target[first * stride - padding :]
-    y = y[first - (overlap - 1) :]
-    gy = gy[first - (overlap - 1) :]
-    for b in range(last - first):
-        for r in range(stride):
-            value = row[b * stride + r]
-            total = target[b * stride + r]
-            for k in range(overlap):
-                if r + k * stride < window:
-                    # Loaded in any case: to choose between two values is an
-                    # instruction, to load on condition is a branch.
-                    gradient = gy[b + overlap - 1 - k]
-                    total += gradient if value == y[b + overlap - 1 - k] else nothing
-            target[b * stride + r] = total
+def _joined_divisors(divisors):
+    return np.ones_like(divisors[0][:1]), divisors[0], divisors[1] * divisors[2][0]
 
 
 @njit(**_INNER)
-def _max_gradient_planes_small(
-    first, last, x, y, gy, window, stride, padding, gx, window_w, stride_w
-):
-    _, depth, height, width = x.shape
-    _, out_depth, out_height, out_width = y.shape
-    axis_d, axis_h, _ = _axes(window, stride, padding)
-    axis_w = window_w, stride_w, padding[2]
-
-    # Blocks of `_collect_inside` that neither leave the row nor lack a window.
-    begin = max((window_w + stride_w - 1) // stride_w - 1, -(-padding[2] // stride_w))
-    end = max(begin, min(out_width, (width + padding[2]) // stride_w))
-    head = min(begin * stride_w - padding[2], width)
-    tail = min(end * stride_w - padding[2], width)
-
-    for plane in range(first, last):
-        n, d = divmod(plane, depth)
-        start_d, stop_d = _windows_over(d, axis_d, out_depth)
-        for h in range(height):
-            start_h, stop_h = _windows_over(h, axis_h, out_height)
-            row, target = x[n, d, h], gx[n, d, h]
-            target[:] = 0
-            for od in range(start_d, stop_d):
-                for oh in range(start_h, stop_h):
-                    maxima, gradients = y[n, od, oh], gy[n, od, oh]
-                    _collect(row, maxima, gradients, target, 0, head, axis_w)
-                    _collect_inside(row, maxima, gradients, target, begin, end, axis_w)
-                    _collect(row, maxima, gradients, target, tail, width, axis_w)
+def _prepared_axes(sizes, counts, window, stride, padding):
+    """Join axes as long as windows are made of whole rows."""
+    axes = Axes(sizes, counts, window, stride, padding)
+    while _are_rows_windows(axes):
+        axes = _joined_axes(axes)
+    return axes
 
 
-@lru_cache
-def max_pool_gradient_for(window_w, stride_w):
-    """Return :func:`max_pool_gradient` made for a window and stride.
+@njit(**_INNER)
+def _prepared_divisors(sizes, counts, window, stride, padding, mode, like):
+    """Return the divisors that belong to :func:`_prepared_axes`."""
+    axes = Axes(sizes, counts, window, stride, padding)
+    divisors = _divisors(axes, mode, like)
+    while _are_rows_windows(axes):
+        axes, divisors = _joined_axes(axes), _joined_divisors(divisors)
+    return divisors
 
-    See :func:`max_pool_for`.
+
+@njit(**_INNER)
+def _divisor_of_row(divisors, od, oh, number):
+    """Return the divisor of a row of windows, without that of the last axis."""
+    if divisors is None:
+        return number.type(1)
+    return divisors[0][od] * divisors[1][oh]
+
+
+@njit(**_INNER)
+def _divided(value, divisors, od, oh, ow):
+    if divisors is None:
+        return value
+    return value / (divisors[0][od] * divisors[1][oh] * divisors[2][ow])
+
+
+@njit(**_INNER)
+def _rows(n, sizes, depths, heights):
+    """Describe some rows of an image: where the first begins, counts and steps."""
+    height, width = sizes[1], sizes[2]
+    start = ((n * sizes[0] + depths[0]) * height + heights[0]) * width
+    return (
+        start,
+        depths[1] - depths[0],
+        height * width,
+        heights[1] - heights[0],
+        width,
+    )
+
+
+@njit(**_INNER)
+def _is_made_for(axes, phases):
+    """Tell whether rows are to be split; otherwise it is window by window."""
+    return axes.stride[2] == len(phases) and axes.counts[2] > 1
+
+
+# Pooling
+
+
+@njit(**_INNER)
+def _neutral(x, divisors):
+    """Return what changes no maximum, or no sum."""
+    if divisors is None:
+        return smallest(x)
+    return x.dtype.type(0)
+
+
+@njit(**_INNER)
+def _round_up(number, multiple):
+    return -(-number // multiple) * multiple
+
+
+@njit(**_INNER)
+def _plan_lines(axes, stride, lanes):
+    """Return the pitch of the phases of a line, where they begin, and the taps.
+
+    Before a phase there is room for the padding, and after it for windows that
+    stick out. What a window has beyond that is not in the row in any case.
     """
-    if (window_w, stride_w) not in _SMALL:
-        return max_pool_gradient
+    width, count = axes.sizes[2], axes.counts[2]
+    window, _, padding = _axis(axes, 2)
+    taps = np.empty(max(1, min(window, width + padding)), np.int64)
+    margin = -(-padding // stride)
+    farthest = max(0, (len(taps) - 1 - padding) // stride)
+    pitch = max(_round_up(-(-width // stride), lanes), count + farthest) + margin
+    for j in range(len(taps)):
+        place, phase = divmod(j - padding, stride)
+        taps[j] = phase * pitch + margin + place
+    return pitch, margin, taps
 
-    @njit(**_INNER)
-    def gradient_planes(first, last, x, y, gy, window, stride, padding, gx):
-        _max_gradient_planes_small(
-            first, last, x, y, gy, window, stride, padding, gx, window_w, stride_w
-        )
 
-    @njit(**_JIT)
-    def max_pool_gradient_small(x, y, gy, window, stride, padding, gx):
-        planes = x.shape[0] * x.shape[1]
-        parts = min(planes, _MAX_PARTS)
-        parallel_ranges(
-            gradient_planes, planes, parts, (x, y, gy, window, stride, padding, gx)
-        )
+@njit(**_INNER)
+def _pool_split_rows(first, last, x, axes, divisors, y, phases):
+    sizes, counts = axes.sizes, axes.counts
+    nothing = _neutral(x, divisors)
+    pitch, margin, taps = _plan_lines(axes, len(phases), VECTOR_BYTES // x.itemsize)
+    length = len(phases) * pitch
+    at_once = max(1, min(last - first, _KEPT_BYTES // (length * x.itemsize)))
+    lines = np.full(at_once * length, nothing, x.dtype)
+    factors = np.empty(at_once, x.dtype)
+    plane, oh = divmod(first, counts[1])
+    n, od = divmod(plane, counts[0])
+    for row in range(first, last, at_once):
+        some = min(at_once, last - row)
+        for i in range(some):
+            depths = _window(od, _axis(axes, 0), sizes[0])
+            heights = _window(oh, _axis(axes, 1), sizes[1])
+            rows = _rows(n, sizes, depths, heights)
+            at = i * length
+            if rows[1] * rows[3] == 0:
+                lines[at : at + length] = nothing
+            else:
+                at += margin
+                fold(divisors, phases, x, rows, sizes[2], lines, at, pitch)
+            factors[i] = _divisor_of_row(divisors, od, oh, factors.dtype)
+            oh += 1
+            if oh == counts[1]:
+                oh, od = 0, od + 1
+                if od == counts[0]:
+                    od, n = 0, n + 1
+        for i in range(some):
+            slide(
+                divisors,
+                factors[i],
+                lines,
+                i * length,
+                taps,
+                y,
+                (row + i) * counts[2],
+                counts[2],
+            )
 
-    return max_pool_gradient_small
+
+@njit(**_INNER)
+def _pool_windows(first, last, x, axes, divisors, y):
+    sizes, counts = axes.sizes, axes.counts
+    for row in range(first, last):
+        plane, oh = divmod(row, counts[1])
+        n, od = divmod(plane, counts[0])
+        depths = _window(od, _axis(axes, 0), sizes[0])
+        heights = _window(oh, _axis(axes, 1), sizes[1])
+        rows = _rows(n, sizes, depths, heights)
+        for ow in range(counts[2]):
+            begin, stop = _window(ow, _axis(axes, 2), sizes[2])
+            value = reduce(
+                divisors,
+                x,
+                (rows[0] + begin, rows[1], rows[2], rows[3], rows[4]),
+                stop - begin,
+            )
+            y[row * counts[2] + ow] = _divided(value, divisors, od, oh, ow)
+
+
+@njit(**_INNER)
+def _pool_rows(first, last, x, axes, divisors, y, phases):
+    if _is_made_for(axes, phases):
+        _pool_split_rows(first, last, x, axes, divisors, y, phases)
+    else:
+        _pool_windows(first, last, x, axes, divisors, y)
+
+
+@njit(**_INNER)
+def _pool(x, axes, divisors, y, phases):
+    rows = y.shape[0] * axes.counts[0] * axes.counts[1]
+    parallel_ranges(
+        _pool_rows,
+        rows,
+        _parts(rows, x.size + y.size),
+        (x.reshape(x.size), axes, divisors, y.reshape(y.size), phases),
+    )
+
+
+@_kernel
+def max_pool(x, window, stride, padding, y, phases):
+    """Overwrite ``y`` with the maxima of the windows."""
+    axes = _prepared_axes(x.shape[1:], y.shape[1:], window, stride, padding)
+    _pool(x, axes, None, y, phases)
+
+
+@_kernel
+def sum_pool(x, window, stride, padding, mode, y, phases):
+    """Overwrite ``y`` with the sums or averages of the windows."""
+    geometry = x.shape[1:], y.shape[1:], window, stride, padding
+    divisors = _prepared_divisors(*geometry, mode, x)
+    _pool(x, _prepared_axes(*geometry), divisors, y, phases)
+
+
+# Gradients
+
+
+@njit(**_INNER)
+def _most_windows(window, stride, count):
+    """Return how many windows an element is in, at most."""
+    return min(count, (window - 1) // stride + 1)
+
+
+@njit(**_INNER)
+def _divide_rows(n, depths, heights, gradients, axes, divisors, rows):
+    """Divide the gradients of some rows of windows, which are kept one by one."""
+    taps = np.zeros(1, np.int64)
+    at, (_, height, width) = 0, axes.counts
+    for od in range(depths[0], depths[1]):
+        for oh in range(heights[0], heights[1]):
+            start = ((n * axes.counts[0] + od) * height + oh) * width
+            factor = divisors[0][od] * divisors[1][oh]
+            slide(divisors, factor, gradients, start, taps, rows, at, width)
+            at += width
+
+
+@njit(**_INNER)
+def _spread_split_rows(first, last, x, y, gradients, axes, divisors, target, phases):
+    _, height, width = axes.sizes
+    counts, (window, _, padding) = axes.counts, _axis(axes, 2)
+    over_d, over_h = _windows_over(axes, 0), _windows_over(axes, 1)
+    most_d = _most_windows(axes.window[0], axes.stride[0], counts[0])
+
+    # How many rows share the divided gradients of the windows that they are in.
+    window_h, stride_h, _ = _axis(axes, 1)
+    fitting = _KEPT_BYTES // max(1, most_d * counts[2] * target.itemsize)
+    at_once = max(1, (fitting - 1) * stride_h - window_h + 2)
+    kept = (window_h + at_once - 2) // stride_h + 1
+    divided = np.empty(most_d * kept * counts[2], target.dtype)
+
+    row = first
+    while row < last:
+        plane, h = divmod(row, height)
+        n, d = divmod(plane, axes.sizes[0])
+        stop_h = min(height, h + last - row)
+        if divisors is not None:
+            stop_h = min(stop_h, h + at_once)
+        depths = over_d[d, 0], over_d[d, 1]
+        some = over_h[h, 0], over_h[stop_h - 1, 1]
+        if divisors is None:
+            source, base, step = gradients, n * counts[0] * counts[1], counts[1]
+        else:
+            _divide_rows(n, depths, some, gradients, axes, divisors, divided)
+            step = some[1] - some[0]
+            source, base = divided, -depths[0] * step - some[0]
+        for i in range(h, stop_h):
+            rows = (
+                (base + depths[0] * step + over_h[i, 0]) * counts[2],
+                depths[1] - depths[0],
+                step * counts[2],
+                over_h[i, 1] - over_h[i, 0],
+                counts[2],
+            )
+            spread(
+                phases,
+                y,
+                source,
+                rows,
+                counts[2],
+                window,
+                padding,
+                x,
+                target,
+                (plane * height + i) * width,
+                width,
+            )
+        row += stop_h - h
+
+
+@njit(**_INNER)
+def _spread_windows(first, last, x, y, gradients, axes, divisors, target):
+    sizes, counts = axes.sizes, axes.counts
+    over_d, over_h = _windows_over(axes, 0), _windows_over(axes, 1)
+    for row in range(first, last):
+        plane, h = divmod(row, sizes[1])
+        n, d = divmod(plane, sizes[0])
+        at = row * sizes[2]
+        clear(target, at, sizes[2])
+        for od in range(over_d[d, 0], over_d[d, 1]):
+            for oh in range(over_h[h, 0], over_h[h, 1]):
+                first_o = ((n * counts[0] + od) * counts[1] + oh) * counts[2]
+                for ow in range(counts[2]):
+                    start, stop = _window(ow, _axis(axes, 2), sizes[2])
+                    o = first_o + ow
+                    gradient = _divided(gradients[o], divisors, od, oh, ow)
+                    send(
+                        y,
+                        o,
+                        target.dtype.type(gradient),
+                        x,
+                        target,
+                        at + start,
+                        stop - start,
+                    )
+
+
+@njit(**_INNER)
+def _spread_rows(first, last, x, y, gradients, axes, divisors, target, phases):
+    if _is_made_for(axes, phases):
+        _spread_split_rows(first, last, x, y, gradients, axes, divisors, target, phases)
+    else:
+        _spread_windows(first, last, x, y, gradients, axes, divisors, target)
+
+
+@njit(**_INNER)
+def _spread(x, y, gradients, axes, divisors, target, phases):
+    rows = target.shape[0] * axes.sizes[0] * axes.sizes[1]
+    parallel_ranges(
+        _spread_rows,
+        rows,
+        _parts(rows, target.size + gradients.size),
+        (
+            x,
+            y,
+            gradients.reshape(gradients.size),
+            axes,
+            divisors,
+            target.reshape(target.size),
+            phases,
+        ),
+    )
+
+
+@_kernel
+def max_pool_gradient(x, y, gy, window, stride, padding, gx, phases):
+    """Overwrite ``gx`` with the gradients ``gy``, sent to all maxima."""
+    axes = _prepared_axes(x.shape[1:], y.shape[1:], window, stride, padding)
+    _spread(x.reshape(x.size), y.reshape(y.size), gy, axes, None, gx, phases)
+
+
+@_kernel
+def sum_pool_adjoint(y, window, stride, padding, mode, x, phases):
+    """Overwrite ``x`` with ``y``, divided and spread over the windows."""
+    geometry = x.shape[1:], y.shape[1:], window, stride, padding
+    divisors = _prepared_divisors(*geometry, mode, x)
+    _spread(None, None, y, _prepared_axes(*geometry), divisors, x, phases)
+
+
+# The gradient of the gradient of the maximum
 
 
 @njit(**_INNER)
 def _max_gather_planes(first, last, x, y, gx, window, stride, padding, gy):
     _, depth, height, width = x.shape
     _, out_depth, out_height, out_width = y.shape
-    axis_d, axis_h, axis_w = _axes(window, stride, padding)
+    axes = Axes(x.shape[1:], y.shape[1:], window, stride, padding)
+    axis_d, axis_h, axis_w = _axis(axes, 0), _axis(axes, 1), _axis(axes, 2)
     nothing = gy.dtype.type(0)
     for plane in range(first, last):
         n, od = divmod(plane, out_depth)
@@ -438,101 +572,13 @@ def _max_gather_planes(first, last, x, y, gx, window, stride, padding, gy):
                 gy[n, od, oh, ow] = total
 
 
-@njit(**_JIT)
+@_kernel
 def max_pool_gather(x, y, gx, window, stride, padding, gy):
     """Overwrite ``gy`` with the sum of ``gx`` over the maxima of each window."""
     planes = y.shape[0] * y.shape[1]
-    parts = min(planes, _MAX_PARTS)
+    parts = _parts(planes, x.size + y.size)
     parallel_ranges(
         _max_gather_planes, planes, parts, (x, y, gx, window, stride, padding, gy)
-    )
-
-
-# Sum and average.
-
-
-@njit(**_INNER)
-def _add_row(target, row):
-    for i in range(target.size):
-        target[i] += row[i]
-
-
-@njit(**_INNER)
-def _sum_planes(first, last, x, window, stride, padding, mode, y):
-    _, depth, height, width = x.shape
-    _, out_depth, out_height, out_width = y.shape
-    axis_d, axis_h, axis_w = _axes(window, stride, padding)
-    divisors_d = _divisors(out_depth, axis_d, depth, mode)
-    divisors_h = _divisors(out_height, axis_h, height, mode)
-    divisors_w = _divisors(out_width, axis_w, width, mode)
-    row = np.empty(width, x.dtype)
-    for plane in range(first, last):
-        n, od = divmod(plane, out_depth)
-        start_d, stop_d = _window(od, axis_d, depth)
-        for oh in range(out_height):
-            start_h, stop_h = _window(oh, axis_h, height)
-            row[:] = 0
-            for d in range(start_d, stop_d):
-                for h in range(start_h, stop_h):
-                    _add_row(row, x[n, d, h])
-            for ow in range(out_width):
-                start, stop = _window(ow, axis_w, width)
-                total = x.dtype.type(0)
-                for i in range(start, stop):
-                    total += row[i]
-                if mode == SUM:
-                    y[n, od, oh, ow] = total
-                else:
-                    divisor = divisors_d[od] * divisors_h[oh] * divisors_w[ow]
-                    y[n, od, oh, ow] = total / divisor
-
-
-@njit(**_JIT)
-def sum_pool(x, window, stride, padding, mode, y):
-    """Overwrite ``y`` with the sums or averages of the windows."""
-    planes = y.shape[0] * y.shape[1]
-    parts = min(planes, _MAX_PARTS)
-    parallel_ranges(_sum_planes, planes, parts, (x, window, stride, padding, mode, y))
-
-
-@njit(**_INNER)
-def _sum_adjoint_planes(first, last, y, window, stride, padding, mode, x):
-    _, depth, height, width = x.shape
-    _, out_depth, out_height, out_width = y.shape
-    axis_d, axis_h, axis_w = _axes(window, stride, padding)
-    divisors_d = _divisors(out_depth, axis_d, depth, mode)
-    divisors_h = _divisors(out_height, axis_h, height, mode)
-    divisors_w = _divisors(out_width, axis_w, width, mode)
-    row = np.empty(out_width, y.dtype)
-    for plane in range(first, last):
-        n, d = divmod(plane, depth)
-        start_d, stop_d = _windows_over(d, axis_d, out_depth)
-        for h in range(height):
-            start_h, stop_h = _windows_over(h, axis_h, out_height)
-            row[:] = 0
-            for od in range(start_d, stop_d):
-                for oh in range(start_h, stop_h):
-                    if mode == SUM:
-                        _add_row(row, y[n, od, oh])
-                    else:
-                        divisor = divisors_d[od] * divisors_h[oh]
-                        for ow in range(out_width):
-                            row[ow] += y[n, od, oh, ow] / (divisor * divisors_w[ow])
-            target = x[n, d, h]
-            target[:] = 0
-            for ow in range(out_width):
-                start, stop = _window(ow, axis_w, width)
-                for i in range(start, stop):
-                    target[i] += row[ow]
-
-
-@njit(**_JIT)
-def sum_pool_adjoint(y, window, stride, padding, mode, x):
-    """Overwrite ``x`` with ``y``, divided and spread over the windows."""
-    planes = x.shape[0] * x.shape[1]
-    parts = min(planes, _MAX_PARTS)
-    parallel_ranges(
-        _sum_adjoint_planes, planes, parts, (y, window, stride, padding, mode, x)
     )
 
 
@@ -550,7 +596,7 @@ def _positions(x, window, stride, padding, y):
 def plain_max_pool(x, window, stride, padding, y):
     """Do what :func:`max_pool` does."""
     for o, region in _positions(x, window, stride, padding, y):
-        y[o] = np.max(x[region], initial=_smallest(x))
+        y[o] = np.max(x[region], initial=smallest(x))
 
 
 def plain_max_pool_gradient(x, y, gy, window, stride, padding, gx):

@@ -23,9 +23,11 @@ __all__ = [
     "DOT_TILE",
     "ROW_TILES",
     "VECTOR_BYTES",
+    "Emitter",
     "clear",
     "copy",
     "dot_tile",
+    "index_sum",
     "move",
     "row_tile",
     "transpose",
@@ -63,7 +65,7 @@ ROW_TILES = {
 DOT_TILE = {64: (4, 6), 32: (3, 4), 16: (3, 4)}[VECTOR_BYTES]
 
 
-class _Emitter:
+class Emitter:
     """Loads, stores and sums of vectors at element indices of an array."""
 
     def __init__(self, context, builder, dtype):
@@ -208,7 +210,7 @@ class _Emitter:
         return self.builder.extract_element(vector, ir.IntType(32)(0))
 
 
-def _index(builder, *terms):
+def index_sum(builder, *terms):
     """Add up index expressions; ints become constants."""
     total = None
     for term in terms:
@@ -236,20 +238,20 @@ def _emit_row_tile(emit, filters, vectors, source, weights, sums, numbers, taps)
                 offset = builder.load(builder.gep(columns, [j]))
                 position = builder.add(line_start, offset)
                 inputs = [
-                    emit.load(source, _index(builder, position, v * emit.lanes))
+                    emit.load(source, index_sum(builder, position, v * emit.lanes))
                     for v in range(vectors)
                 ]
                 tap = builder.mul(builder.add(weight, j), index(filters))
                 tap = builder.add(first, tap)
                 for k in range(filters):
-                    value = emit.splat(weights, _index(builder, tap, k))
+                    value = emit.splat(weights, index_sum(builder, tap, k))
                     for v in range(vectors):
                         emit.add_product(totals[k][v], value, inputs[v])
     for k in range(filters):
         to = builder.add(at, builder.mul(index(k), sums_pitch))
         for v in range(vectors):
             total = builder.load(totals[k][v])
-            emit.store(total, sums, _index(builder, to, v * emit.lanes))
+            emit.store(total, sums, index_sum(builder, to, v * emit.lanes))
 
 
 @intrinsic
@@ -309,7 +311,7 @@ def row_tile(
         filters, vectors, source, start, pitch, channels = args[:6]
         lines, line, last_line, columns, column, last_column = args[6:12]
         weights, first, sums, at, sums_pitch = args[12:]
-        emit = _Emitter(context, builder, signature.args[2].dtype)
+        emit = Emitter(context, builder, signature.args[2].dtype)
 
         def length(number, array):
             kind = context.make_array(signature.args[number])
@@ -358,7 +360,7 @@ def _make_dot_tile(rows: int, columns: int):
 
         def codegen(context, builder, signature, args):
             left, left_starts, right, right_starts, pitch, runs, length, sums = args
-            emit = _Emitter(context, builder, signature.args[0].dtype)
+            emit = Emitter(context, builder, signature.args[0].dtype)
             left = emit.data(signature.args[0], left)
             left_starts = emit.data(signature.args[1], left_starts)
             right = emit.data(signature.args[2], right)
@@ -420,7 +422,7 @@ def move(typingctx, source, start, target, at, count, bias, threshold, below):
 
     def codegen(context, builder, signature, args):
         source, start, target, at, count, bias, threshold, below = args
-        emit = _Emitter(context, builder, signature.args[0].dtype)
+        emit = Emitter(context, builder, signature.args[0].dtype)
         source = emit.data(signature.args[0], source)
         target = emit.data(signature.args[2], target)
         epilogue = [emit.fill(each) for each in (bias, threshold, below)]
@@ -486,7 +488,7 @@ def transpose(
     def codegen(context, builder, signature, args):
         source, start, source_pitch, rows, columns = args[:5]
         target, at, target_pitch, targets, width, bias, threshold, below = args[5:]
-        emit = _Emitter(context, builder, signature.args[0].dtype)
+        emit = Emitter(context, builder, signature.args[0].dtype)
         source = emit.data(signature.args[0], source)
         target = emit.data(signature.args[5], target)
         epilogue = [emit.fill(each) for each in (bias, threshold, below)]
@@ -514,7 +516,7 @@ def copy(typingctx, source, start, target, at, count):
 
     def codegen(context, builder, signature, args):
         source, start, target, at, count = args
-        emit = _Emitter(context, builder, signature.args[0].dtype)
+        emit = Emitter(context, builder, signature.args[0].dtype)
         cgutils.raw_memcpy(
             builder,
             builder.gep(emit.data(signature.args[2], target), [at]),
@@ -534,7 +536,7 @@ def clear(typingctx, target, at, count):
 
     def codegen(context, builder, signature, args):
         target, at, count = args
-        emit = _Emitter(context, builder, signature.args[0].dtype)
+        emit = Emitter(context, builder, signature.args[0].dtype)
         pointer = builder.gep(emit.data(signature.args[0], target), [at])
         size = builder.mul(count, ir.IntType(64)(emit.itemsize))
         cgutils.memset(builder, pointer, size, 0)

@@ -15,7 +15,7 @@ from numba import types
 from numba.core import cgutils
 from numba.extending import intrinsic
 
-from .simd import _Emitter
+from .simd import Emitter
 
 __all__ = ["MOST_ROWS", "reduce_pairs", "spread_pairs"]
 
@@ -26,7 +26,7 @@ _INT = ir.IntType(64)
 _BYTE = ir.IntType(8)
 
 
-class _Pairs(_Emitter):
+class _Pairs(Emitter):
     """Vectors of pairs, and of bytes, beside those of numbers."""
 
     def __init__(self, context, builder, dtype):

@@ -13,7 +13,7 @@ from numba.extending import intrinsic
 
 from . import minimal_filtering
 from .minimal_filtering import SIZE
-from .simd import ROW_TILES, _Emitter, _index
+from .simd import ROW_TILES, Emitter, index_sum
 
 __all__ = [
     "PRODUCT_ROWS",
@@ -107,14 +107,14 @@ def _make_points(matrix):
 
         def codegen(context, builder, signature, args):
             source, at, pitch, target, to, point_pitch = args
-            emit = _Emitter(context, builder, signature.args[0].dtype)
+            emit = Emitter(context, builder, signature.args[0].dtype)
             source = emit.data(signature.args[0], source)
             target = emit.data(signature.args[3], target)
             tile = []
             for _ in range(size):
                 tile.append(
                     [
-                        emit.load(source, _index(builder, at, q * emit.lanes))
+                        emit.load(source, index_sum(builder, at, q * emit.lanes))
                         for q in range(size)
                     ]
                 )
@@ -165,7 +165,7 @@ def _make_sums(matrix):
         def codegen(context, builder, signature, args):
             source, at, point_pitch, target, to, pitch = args[:6]
             biases, first, threshold, below = args[6:]
-            emit = _Emitter(context, builder, signature.args[0].dtype)
+            emit = Emitter(context, builder, signature.args[0].dtype)
             source = emit.data(signature.args[0], source)
             target = emit.data(signature.args[3], target)
             bias = emit.load(emit.data(signature.args[6], biases), first)
@@ -173,7 +173,7 @@ def _make_sums(matrix):
             for row in _load_sums(emit, source, at, point_pitch, matrix):
                 for q, vector in enumerate(row):
                     vector = emit.finish(vector, bias, threshold, below)
-                    emit.store(vector, target, _index(builder, to, q * emit.lanes))
+                    emit.store(vector, target, index_sum(builder, to, q * emit.lanes))
                 to = builder.add(to, pitch)
             return context.get_dummy_value()
 
@@ -194,13 +194,13 @@ def add_data_sums(typingctx, source, at, point_pitch, target, to, pitch):
 
     def codegen(context, builder, signature, args):
         source, at, point_pitch, target, to, pitch = args
-        emit = _Emitter(context, builder, signature.args[0].dtype)
+        emit = Emitter(context, builder, signature.args[0].dtype)
         source = emit.data(signature.args[0], source)
         target = emit.data(signature.args[3], target)
         matrix = minimal_filtering.data_matrix()
         for row in _load_sums(emit, source, at, point_pitch, matrix):
             for q, vector in enumerate(row):
-                place = _index(builder, to, q * emit.lanes)
+                place = index_sum(builder, to, q * emit.lanes)
                 total = builder.fadd(emit.load(target, place), vector)
                 emit.store(total, target, place)
             to = builder.add(to, pitch)
@@ -273,7 +273,7 @@ def rows_to_lanes(typingctx, source, start, pitch, rows, columns, target, at, st
 
     def codegen(context, builder, signature, args):
         source, start, pitch, rows, columns, target, at, step = args
-        emit = _Emitter(context, builder, signature.args[0].dtype)
+        emit = Emitter(context, builder, signature.args[0].dtype)
         source = emit.data(signature.args[0], source)
         target = emit.data(signature.args[5], target)
         mask, zero = emit.mask(columns), ir.IntType(64)(0)
@@ -301,7 +301,7 @@ def lanes_to_rows(typingctx, source, at, step, target, start, pitch, rows, colum
 
     def codegen(context, builder, signature, args):
         source, at, step, target, start, pitch, rows, columns = args
-        emit = _Emitter(context, builder, signature.args[0].dtype)
+        emit = Emitter(context, builder, signature.args[0].dtype)
         source = emit.data(signature.args[0], source)
         target = emit.data(signature.args[3], target)
         mask, zero = emit.mask(columns), ir.IntType(64)(0)
@@ -326,7 +326,7 @@ def add_vectors(typingctx, source, start, target, at, count):
 
     def codegen(context, builder, signature, args):
         source, start, target, at, count = args
-        emit = _Emitter(context, builder, signature.args[0].dtype)
+        emit = Emitter(context, builder, signature.args[0].dtype)
         source = emit.data(signature.args[0], source)
         target = emit.data(signature.args[2], target)
         with cgutils.for_range(builder, count) as step:
@@ -360,7 +360,7 @@ def _emit_products(emit, rows, vectors, left, right, steps, sums, add):
     sums, at, pitch = sums
     places = [
         [
-            _index(builder, at, builder.mul(index(i), pitch), index(v * emit.lanes))
+            index_sum(builder, at, builder.mul(index(i), pitch), index(v * emit.lanes))
             for v in range(vectors)
         ]
         for i in range(rows)
@@ -373,7 +373,7 @@ def _emit_products(emit, rows, vectors, left, right, steps, sums, add):
     with cgutils.for_range(builder, steps) as step:
         position = builder.add(right_start, builder.mul(step.index, right_step))
         inputs = [
-            emit.load(right, _index(builder, position, v * emit.lanes))
+            emit.load(right, index_sum(builder, position, v * emit.lanes))
             for v in range(vectors)
         ]
         shift = builder.mul(step.index, left_step)
@@ -428,7 +428,7 @@ def _make_products(add):
         def codegen(context, builder, signature, args):
             rows, vectors, left, left_start, left_row, left_step = args[:6]
             right, right_start, right_step, steps, sums, at, pitch = args[6:]
-            emit = _Emitter(context, builder, signature.args[2].dtype)
+            emit = Emitter(context, builder, signature.args[2].dtype)
             left = emit.data(signature.args[2], left)
             right = emit.data(signature.args[6], right)
             sums = emit.data(signature.args[10], sums)

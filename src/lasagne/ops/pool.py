@@ -219,10 +219,18 @@ class _PoolFamily(LinearOp):
         shape = prod(array.shape[:leading]), *(1,) * (3 - self.ndim)
         return np.ascontiguousarray(array).reshape(*shape, *array.shape[leading:])
 
-    def run(self, function: Callable, arrays: Any, geometry: Any, result: Any) -> Any:
+    def run(
+        self,
+        function: Callable,
+        arrays: Any,
+        geometry: Any,
+        result: Any,
+        *more: Any,
+    ) -> Any:
         """Call a kernel; return its result in the dtype of the first array."""
         working = [array.astype(result.dtype, copy=False) for array in arrays]
-        function(*map(self.kernel_view, working), *geometry, self.kernel_view(result))
+        views = map(self.kernel_view, working)
+        function(*views, *geometry, self.kernel_view(result), *more)
         return result.astype(arrays[0].dtype, copy=False)
 
 
@@ -272,10 +280,11 @@ class MaxPool(_PoolFamily):
     def perform(self, node: Apply, inputs: Any, output_storage: Any) -> None:
         [x], window, stride, _ = self.values(inputs)
         output_storage[0][0] = self.run(
-            kernel.max_pool_for(window[-1], stride[-1]),
+            kernel.max_pool,
             [x],
             self.kernel_geometry(window, stride),
             empty(self.output_shape(x.shape, window, stride), _max_dtype(x.dtype)),
+            kernel.phases_for(stride[-1]),
         )
 
     def pullback(self, inputs: Any, outputs: Any, cotangents: Any) -> list:
@@ -312,10 +321,11 @@ class MaxPoolGradient(_PoolFamily):
         [x, y, gy], window, stride, _ = self.values(inputs)
         self.check_shapes(window, stride, [x.shape], [y.shape, gy.shape])
         output_storage[0][0] = self.run(
-            kernel.max_pool_gradient_for(window[-1], stride[-1]),
+            kernel.max_pool_gradient,
             [x, y, gy],
             self.kernel_geometry(window, stride),
             empty(x.shape, _max_dtype(x.dtype)),
+            kernel.phases_for(stride[-1]),
         )
 
     def pullback(self, inputs: Any, outputs: Any, cotangents: Any) -> list:
@@ -460,6 +470,7 @@ class SumPool(_SumFamily):
             [x],
             (*self.kernel_geometry(window, stride), self.kernel_mode),
             empty(self.output_shape(x.shape, window, stride), sum_dtype(x.dtype)),
+            kernel.phases_for(stride[-1]),
         )
 
     def pullback(self, inputs: Any, outputs: Any, cotangents: Any) -> list:
@@ -514,6 +525,7 @@ class SumPoolAdjoint(_SumFamily):
             [y],
             (*self.kernel_geometry(window, stride), self.kernel_mode),
             empty(shape, sum_dtype(y.dtype)),
+            kernel.phases_for(stride[-1]),
         )
 
     def pullback(self, inputs: Any, outputs: Any, cotangents: Any) -> list:

@@ -5,6 +5,7 @@ from functools import cache
 from typing import Any, NamedTuple
 
 import numpy as np
+from numba import from_dtype, typeof, types
 from pytensor.graph.basic import Apply
 from pytensor.link.numba.dispatch.basic import (
     numba_njit,
@@ -13,6 +14,7 @@ from pytensor.link.numba.dispatch.basic import (
 
 from ...kernels import lengths
 from ...kernels import pool as kernel
+from ...kernels.linking import external
 from .._arguments import constant_or_none
 from ..pool import (
     MaxPool,
@@ -121,14 +123,28 @@ def _padding(op: Any) -> tuple[int, ...]:
     return (0,) * (3 - op.ndim) + op.padding
 
 
-def _last_axis(op: Any, node: Apply) -> tuple[int | None, int | None]:
-    """Return window and stride of the last axis, as far as they are constants."""
-    _, window, stride, _ = op.split(node.inputs)
-    return constant_or_none(window[-1]), constant_or_none(stride[-1])
+def _phases(op: Any, node: Apply) -> tuple[int, ...]:
+    """Return what a kernel is made for, if the last stride is a constant."""
+    _, _, stride, _ = op.split(node.inputs)
+    return kernel.phases_for(constant_or_none(stride[-1]))
+
+
+def _kernel(
+    function: Any, dtype: Any, arrays: int, phases: tuple[int, ...], *mode: types.Type
+) -> Callable:
+    """Return a way to call a kernel of so many arrays, the last its result."""
+    array = types.Array(from_dtype(np.dtype(dtype)), 4, "C")
+    triple = types.UniTuple(types.int64, 3)
+    inputs = (array,) * (arrays - 1)
+    return external(
+        function,
+        (*inputs, triple, triple, triple, *mode, array, typeof(phases)),
+        *kernel.MODULES,
+    )
 
 
 def _key(op: Any, **parameters: Any) -> str:
-    return kernel_key(op, kernel, lengths, **parameters)
+    return kernel_key(op, *kernel.MODULES, lengths, **parameters)
 
 
 @numba_njit
@@ -146,18 +162,18 @@ def numba_funcify_MaxPool(
 ) -> tuple[Callable, str]:
     """Call :func:`lasagne.kernels.pool.max_pool`."""
     view, sizes, pooled, restore = _geometry(op, node)
-    last_axis, padding = _last_axis(op, node), _padding(op)
-    kernel_function = kernel.max_pool_for(*last_axis)
+    phases, padding = _phases(op, node), _padding(op)
+    kernel_function = _kernel(kernel.max_pool, node.inputs[0].type.dtype, 2, phases)
 
     @numba_njit
     def max_pool(x, *scalars):
         window, stride = sizes(scalars)
         x_view = view(x)
         y = np.empty(pooled(x_view.shape, window, stride), x.dtype)
-        kernel_function(x_view, window, stride, padding, y)
+        kernel_function(x_view, window, stride, padding, y, phases)
         return restore(y, x)
 
-    return max_pool, _key(op, last_axis=last_axis)
+    return max_pool, _key(op, phases=phases)
 
 
 @register_funcify_and_cache_key(MaxPoolGradient)
@@ -166,8 +182,9 @@ def numba_funcify_MaxPoolGradient(
 ) -> tuple[Callable, str]:
     """Call :func:`lasagne.kernels.pool.max_pool_gradient`."""
     view, sizes, pooled, restore = _geometry(op, node)
-    last_axis, padding = _last_axis(op, node), _padding(op)
-    kernel_function = kernel.max_pool_gradient_for(*last_axis)
+    phases, padding = _phases(op, node), _padding(op)
+    dtype = node.inputs[0].type.dtype
+    kernel_function = _kernel(kernel.max_pool_gradient, dtype, 4, phases)
 
     @numba_njit
     def max_pool_gradient(x, y, gy, *scalars):
@@ -176,10 +193,10 @@ def numba_funcify_MaxPoolGradient(
         shape = pooled(x_view.shape, window, stride)
         _check_shapes(y_view.shape == shape and gy_view.shape == shape)
         gx = np.empty(x_view.shape, x.dtype)
-        kernel_function(x_view, y_view, gy_view, window, stride, padding, gx)
+        kernel_function(x_view, y_view, gy_view, window, stride, padding, gx, phases)
         return restore(gx, x)
 
-    return max_pool_gradient, _key(op, last_axis=last_axis)
+    return max_pool_gradient, _key(op, phases=phases)
 
 
 @register_funcify_and_cache_key(MaxPoolGather)
@@ -224,18 +241,19 @@ def numba_funcify_SumPool(
     """Call :func:`lasagne.kernels.pool.sum_pool`."""
     view, sizes, pooled, restore = _geometry(op, node)
     widen, narrow = _casts(node)
-    padding, mode = _padding(op), op.kernel_mode
-    kernel_function = kernel.sum_pool
+    padding, mode, phases = _padding(op), op.kernel_mode, _phases(op, node)
+    dtype = sum_dtype(node.inputs[0].type.dtype)
+    kernel_function = _kernel(kernel.sum_pool, dtype, 2, phases, types.int64)
 
     @numba_njit
     def sum_pool(x, *scalars):
         window, stride = sizes(scalars)
         x_view = widen(view(x))
         y = np.empty(pooled(x_view.shape, window, stride), x_view.dtype)
-        kernel_function(x_view, window, stride, padding, mode, y)
+        kernel_function(x_view, window, stride, padding, mode, y, phases)
         return restore(narrow(y), x)
 
-    return sum_pool, _key(op)
+    return sum_pool, _key(op, phases=phases)
 
 
 @register_funcify_and_cache_key(SumPoolAdjoint)
@@ -245,8 +263,9 @@ def numba_funcify_SumPoolAdjoint(
     """Call :func:`lasagne.kernels.pool.sum_pool_adjoint`."""
     view, sizes, pooled, restore = _geometry(op, node)
     widen, narrow = _casts(node)
-    padding, mode = _padding(op), op.kernel_mode
-    kernel_function = kernel.sum_pool_adjoint
+    padding, mode, phases = _padding(op), op.kernel_mode, _phases(op, node)
+    dtype = sum_dtype(node.inputs[0].type.dtype)
+    kernel_function = _kernel(kernel.sum_pool_adjoint, dtype, 2, phases, types.int64)
     are_sizes_given = bool(op.split(node.inputs)[3])
     first_size = 2 * op.ndim
     promote_sizes = _promote_sizes[op.ndim]
@@ -268,7 +287,7 @@ def numba_funcify_SumPoolAdjoint(
         shape = (y_view.shape[0], *sizes_to_produce(y_view.shape, stride, scalars))
         _check_shapes(y_view.shape == pooled(shape, window, stride))
         x = np.empty(shape, y_view.dtype)
-        kernel_function(y_view, window, stride, padding, mode, x)
+        kernel_function(y_view, window, stride, padding, mode, x, phases)
         return restore(narrow(x), y)
 
-    return sum_pool_adjoint, _key(op, are_sizes_given=are_sizes_given)
+    return sum_pool_adjoint, _key(op, are_sizes_given=are_sizes_given, phases=phases)

@@ -26,9 +26,10 @@ def has_large_steps(op: Scan) -> bool:
     """Return whether steps contain products of matrices, or the like."""
     return any(
         isinstance(node.op, ShapedOp)
+        # Before the steps are rewritten, products may be those of a batch of one.
         or (
-            isinstance(node.op, Dot)
-            and all(each.type.ndim == 2 for each in node.inputs)
+            isinstance(getattr(node.op, "core_op", node.op), Dot)
+            and node.outputs[0].type.ndim >= 2
         )
         for node in op.fgraph.apply_nodes
     )
