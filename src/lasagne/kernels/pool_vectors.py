@@ -118,7 +118,8 @@ class _Windows(Emitter):
 
     def take(self, vectors, elements):
         """Choose elements of the vectors, which are numbered through."""
-        builder, result, chosen = self.builder, None, [None] * self.lanes
+        builder, result = self.builder, None
+        chosen: list[int | None] = []
         for number, vector in enumerate(vectors):
             lanes = [
                 element % self.lanes if element // self.lanes == number else None
@@ -133,7 +134,7 @@ class _Windows(Emitter):
                 for old, new in zip(chosen, lanes)
             ]
             result = builder.shuffle_vector(result, vector, self.shorts(order))
-            chosen = list(range(self.lanes))
+            chosen = [*range(self.lanes)]
         return result
 
     def split(self, vectors):
