@@ -13,6 +13,7 @@ from . import (
     numba,
     rewrites,
     sizes,
+    truncation,
 )
 from ._registration import register_when_used
 from ._updating import UpdatingVariable
@@ -82,6 +83,7 @@ __all__ = [
     "rewrites",
     "sizes",
     "softmax_crossentropy",
+    "truncation",
     "upscale",
 ]
 
