@@ -92,6 +92,17 @@ class QuickMode(Mode):
     ----------
     linker, optimizer, db
         As for PyTensor's ``Mode``.
+
+    Examples
+    --------
+    >>> import pytensor
+    >>> import pytensor.tensor as pt
+    >>> from pytensor.link.vm import VMLinker
+    >>> from lasagne.modes import QuickMode
+    >>> x = pt.vector("x")
+    >>> mode = QuickMode(VMLinker(use_cloop=False, c_thunks=False), "fast_run")
+    >>> pytensor.function([x], (2 * x).sum(), mode=mode)([0.5, 1.0])
+    array(3.)
     """
 
     @property

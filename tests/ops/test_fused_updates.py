@@ -9,7 +9,7 @@ from pytensor.tensor.elemwise import Elemwise
 
 import lasagne
 from lasagne.ops import conv, crossentropy
-from lasagne.ops.fused_updates import UpdateFusion, _simplified
+from lasagne.ops.fused_updates import _simplified, _UpdateFusion
 
 SHAPES = [(3,), (3, 2), (2, 3, 1, 1)]
 
@@ -73,7 +73,7 @@ def test_same_numbers(rule):
 
 def rewritten(updates):
     """Apply nothing but this rewrite."""
-    mode = pytensor.compile.mode.Mode("py", None).register((UpdateFusion(), 0.01))
+    mode = pytensor.compile.mode.Mode("py", None).register((_UpdateFusion(), 0.01))
     return pytensor.function([], [], updates=updates, mode=mode)
 
 

@@ -32,9 +32,7 @@ from .conv import Conv
 __all__ = [
     "ConvBias",
     "RectifyGradient",
-    "is_constant",
     "local_conv_bias",
-    "slope_users",
 ]
 
 

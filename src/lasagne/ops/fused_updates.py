@@ -31,7 +31,7 @@ from pytensor.link.numba.linker import NumbaLinker
 from pytensor.scalar import basic as scalar
 from pytensor.tensor.elemwise import DimShuffle, Elemwise
 
-__all__ = ["UpdateFusion"]
+__all__: list[str] = []
 
 # Operations that no rewrite for numerical stability is about.
 _ARITHMETIC = (
@@ -260,7 +260,7 @@ def _simplified(
     return composite, tuple(used)
 
 
-class UpdateFusion(GraphRewriter):
+class _UpdateFusion(GraphRewriter):
     """Make one node of all elementwise operations of a parameter's update."""
 
     def apply(self, fgraph: Any) -> None:
@@ -286,4 +286,4 @@ class UpdateFusion(GraphRewriter):
 
 
 # After identical expressions became one, and before all other rewrites.
-optdb.register("fused_updates", UpdateFusion(), "numba", position=0.01)
+optdb.register("fused_updates", _UpdateFusion(), "numba", position=0.01)

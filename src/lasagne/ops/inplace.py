@@ -21,7 +21,7 @@ from pytensor.graph.utils import InconsistencyError
 from pytensor.tensor.elemwise import Elemwise
 from pytensor.tensor.rewriting.elemwise import InplaceElemwiseOptimizer
 
-__all__ = ["InplaceElementwise"]
+__all__: list[str] = []
 
 
 class _Storage:
@@ -129,7 +129,7 @@ def _plan(fgraph: Any) -> dict[Apply, dict[int, int]]:
     return plan
 
 
-class InplaceElementwise(GraphRewriter):
+class _InplaceElementwise(GraphRewriter):
     """Overwrite inputs of elementwise operations where they are used last."""
 
     def add_requirements(self, fgraph: Any) -> None:
@@ -159,7 +159,7 @@ class InplaceElementwise(GraphRewriter):
 
 optdb.register(
     "inplace_elementwise",
-    InplaceElementwise(),
+    _InplaceElementwise(),
     "numba",
     "inplace",
     position=50.4,

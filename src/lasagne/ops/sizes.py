@@ -18,10 +18,10 @@ from pytensor.tensor.rewriting.shape import ShapeFeature
 
 from .conv import Conv, ConvFilterGradient
 
-__all__ = ["SizeFeature", "SizeReading"]
+__all__: list[str] = []
 
 
-class SizeFeature(ShapeFeature):
+class _SizeFeature(ShapeFeature):
     """What PyTensor knows about shapes, without arithmetic on spatial sizes.
 
     Batch and channels are inferred as ever: there is no arithmetic in them, and
@@ -49,16 +49,16 @@ class SizeFeature(ShapeFeature):
         super().set_shape(r, s, override)
 
 
-class SizeReading(GraphRewriter):
-    """Attach a :class:`SizeFeature`; PyTensor then attaches none of its own."""
+class _SizeReading(GraphRewriter):
+    """Attach a :class:`_SizeFeature`; PyTensor then attaches none of its own."""
 
     def add_requirements(self, fgraph: Any) -> None:
         """Attach it."""
-        fgraph.attach_feature(SizeFeature())
+        fgraph.attach_feature(_SizeFeature())
 
     def apply(self, fgraph: Any) -> None:
         """Leave it to the rewrites that look at shapes."""
 
 
 # Before PyTensor begins to infer shapes, at 0.1.
-optdb.register("read_sizes", SizeReading(), "numba", position=0.02)
+optdb.register("read_sizes", _SizeReading(), "numba", position=0.02)

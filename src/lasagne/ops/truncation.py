@@ -16,7 +16,7 @@ from pytensor.graph.fg import FunctionGraph
 from pytensor.graph.rewriting.basic import GraphRewriter
 from pytensor.scan.op import Scan
 
-__all__ = ["TruncatedResults"]
+__all__: list[str] = []
 
 
 def _filled_up(result: Any, length: Any, old: Variable) -> Any:
@@ -48,7 +48,7 @@ def _without_zeros(node: Apply) -> list[tuple[Variable, Variable]]:
     ]
 
 
-class TruncatedResults(GraphRewriter):
+class _TruncatedResults(GraphRewriter):
     """Have loops whose gradient is truncated return as many steps as they take."""
 
     def apply(self, fgraph: FunctionGraph) -> None:
@@ -59,4 +59,4 @@ class TruncatedResults(GraphRewriter):
 
 
 # Before PyTensor's rewrites of loops, the first of which are at 0.05.
-optdb.register("truncated_results", TruncatedResults(), "fast_run", position=0.04)
+optdb.register("truncated_results", _TruncatedResults(), "fast_run", position=0.04)
