@@ -67,6 +67,7 @@ from numba import njit, types
 
 from . import winograd_blocks
 from .conv_blocks import ceil_divide
+from .conv_types import PART, called_from_outside, flat_type, kernel
 from .minimal_filtering import SIZE
 from .simd import VECTOR_BYTES, clear
 from .threads import num_threads, parallel_for
@@ -82,10 +83,8 @@ from .winograd_blocks import (
     count_blocks,
     count_panels,
     count_tiles,
-    decorators,
     divide_tiles,
     empty_stack,
-    flat_array,
     images_of,
     images_type,
     is_possible,
@@ -109,9 +108,6 @@ from .winograd_simd import (
 
 __all__ = ["MODULES", "applies", "forward", "input_gradient"]
 
-# For functions that are called by compiled functions only.
-_PART = {"nogil": True, "no_cpython_wrapper": True, "no_cfunc_wrapper": True}
-
 #: Bytes of the sums that are kept for a block.
 _SUMS_BYTES = 256 << 10
 
@@ -128,7 +124,6 @@ _output_sums_3, _output_sums_5 = output_sums[3], output_sums[5]
 #: Where the text of the kernels is written.
 MODULES = (sys.modules[__name__], *winograd_blocks.MODULES)
 
-_kernel, _called_from_outside = decorators(*MODULES)
 
 #: From ``x`` with ``w`` to ``y``: zeros before the rows and columns of ``x``, whether
 #: the channels of ``w`` are those of ``y``, whether taps are reversed, whether tiles
@@ -142,7 +137,7 @@ Epilogue = namedtuple("Epilogue", "bias threshold below")
 
 
 def _epilogue(number):
-    return types.NamedTuple((flat_array(number), number, number), Epilogue)
+    return types.NamedTuple((flat_type(number), number, number), Epilogue)
 
 
 # ---------------------------------------------------------------------------
@@ -152,7 +147,7 @@ def _epilogue(number):
 _FILTER = 90
 
 
-@_kernel
+@kernel(MODULES)
 def applies(source, w, target, stride, dilation, groups):
     """Tell whether this module can compute a convolution, and faster than directly.
 
@@ -170,7 +165,7 @@ def applies(source, w, target, stride, dilation, groups):
 # Transforms
 
 
-@_called_from_outside(
+@called_from_outside(
     lambda number: (
         stack_type(number),
         types.int64,
@@ -180,10 +175,11 @@ def applies(source, w, target, stride, dilation, groups):
         types.boolean,
         TILING,
         PAIR,
-        flat_array(number),
+        flat_type(number),
         images_type(number),
     ),
     position=8,
+    modules=MODULES,
 )
 def _store_tiles(
     sums, column, vector, epilogue, before, overlap, tiling, patches, pixels, images
@@ -251,10 +247,10 @@ def _store_tiles(
         )
 
 
-@_called_from_outside(
+@called_from_outside(
     lambda number: (
         types.int64,
-        flat_array(number),
+        flat_type(number),
         SHAPE,
         types.boolean,
         types.boolean,
@@ -262,6 +258,7 @@ def _store_tiles(
         types.int64,
     ),
     position=1,
+    modules=MODULES,
 )
 def _transform_panel(number, w, shape, backwards, flip, filters, origin):
     """Transform the filters of one panel of targets: channels, if backwards.
@@ -313,12 +310,12 @@ def _transform_panel(number, w, shape, backwards, flip, filters, origin):
 # Forward, and gradient of the input
 
 
-@_called_from_outside(
+@called_from_outside(
     lambda number: (
         stack_type(number),
         types.int64,
         types.int64,
-        flat_array(number),
+        flat_type(number),
         types.int64,
         types.int64,
         types.int64,
@@ -327,6 +324,7 @@ def _transform_panel(number, w, shape, backwards, flip, filters, origin):
         types.int64,
     ),
     position=3,
+    modules=MODULES,
 )
 def _multiply(data, row, tiles, filters, at, pitch, sources, vectors, sums, column):
     """Multiply rows of data by a panel of filters: sums from some column on.
@@ -356,7 +354,7 @@ def _multiply(data, row, tiles, filters, at, pitch, sources, vectors, sums, colu
             tile += rows
 
 
-@njit(**_PART)
+@njit(**PART)
 def _load(correlation, patches, pixels, data, row):
     """Transform the tiles that filters meet, to rows from some row on."""
     overlap = not correlation.scatter
@@ -374,7 +372,7 @@ def _load(correlation, patches, pixels, data, row):
     )
 
 
-@njit(**_PART)
+@njit(**PART)
 def _do_panels(correlation, first, last, row, patches, data, filters, sums, pixels):
     """Multiply rows of data by some panels of filters, and make the outputs.
 
@@ -410,13 +408,13 @@ def _do_panels(correlation, first, last, row, patches, data, filters, sums, pixe
         )
 
 
-@njit(**_PART)
+@njit(**PART)
 def _data_width(correlation, lanes):
     """Return the channels of the data, with those that fill the last vector."""
     return ceil_divide(correlation.x.shape[1], lanes) * lanes
 
 
-@njit(**_PART)
+@njit(**PART)
 def _block_tasks(worker, workers, parts, together, correlation, filters):
     """Do what one of the workers has to do: some panels of some blocks.
 
@@ -444,14 +442,14 @@ def _block_tasks(worker, workers, parts, together, correlation, filters):
             _do_panels(correlation, first, end, 0, patches, data, filters, sums, pixels)
 
 
-@njit(**_PART)
+@njit(**PART)
 def _transform_task(panel, correlation, filters):
     """Transform one of all panels."""
     _, w, _, _, backwards, flip, _, _, _ = correlation
     _transform_panel(panel, w.values, w.shape, backwards, flip, filters, 0)
 
 
-@njit(**_PART)
+@njit(**PART)
 def _by_blocks(correlation):
     """Transform all filters, then do block after block."""
     tiling, like = correlation.tiling, correlation.x.values
@@ -470,7 +468,7 @@ def _by_blocks(correlation):
     parallel_for(_block_tasks, workers, arguments)
 
 
-@njit(**_PART)
+@njit(**PART)
 def _load_task(block, correlation, data):
     """Transform one of all blocks of data."""
     tiling = correlation.tiling
@@ -479,7 +477,7 @@ def _load_task(block, correlation, data):
     _load(correlation, block_at(tiling, block), pixels, data, row)
 
 
-@njit(**_PART)
+@njit(**PART)
 def _panel_task(panel, correlation, data):
     """Do all blocks of one panel."""
     _, w, y, _, backwards, flip, _, _, tiling = correlation
@@ -498,7 +496,7 @@ def _panel_task(panel, correlation, data):
         )
 
 
-@njit(**_PART)
+@njit(**PART)
 def _by_panels(correlation):
     """Transform all data, then do panel after panel of filters."""
     tiling, like = correlation.tiling, correlation.x.values
@@ -511,7 +509,7 @@ def _by_panels(correlation):
     parallel_for(_panel_task, panels, (correlation, data))
 
 
-@_called_from_outside(
+@called_from_outside(
     lambda number: (
         images_type(number),
         images_type(number),
@@ -519,11 +517,12 @@ def _by_panels(correlation):
         PAIR,
         types.boolean,
         types.boolean,
-        flat_array(number),
+        flat_type(number),
         number,
         number,
     ),
     position=7,
+    modules=MODULES,
 )
 def _correlate(x, w, y, before, backwards, flip, bias, threshold, below):
     """Correlate images with filters, whose channels are the targets if backwards."""
@@ -562,7 +561,7 @@ def _correlate(x, w, y, before, backwards, flip, bias, threshold, below):
         _by_blocks(correlation)
 
 
-@njit(**_PART)
+@njit(**PART)
 def _filled_up(bias, lanes):
     """Copy biases, with zeros that fill the last vector."""
     filled = np.zeros(ceil_divide(len(bias), lanes) * lanes, bias.dtype)
@@ -571,7 +570,7 @@ def _filled_up(bias, lanes):
     return filled
 
 
-@_kernel
+@kernel(MODULES)
 def forward(x, w, y, before, flip, bias, threshold, below):
     """Overwrite ``y`` with the correlation of ``x`` and ``w``."""
     if y.size == 0:
@@ -589,7 +588,7 @@ def forward(x, w, y, before, flip, bias, threshold, below):
     )
 
 
-@_kernel
+@kernel(MODULES)
 def input_gradient(w, y, x, before, flip):
     """Overwrite ``x`` with the gradient that ``y`` sends back through ``w``."""
     if x.size == 0:

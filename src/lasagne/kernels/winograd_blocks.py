@@ -9,17 +9,9 @@ from collections import namedtuple
 import numpy as np
 from numba import njit, types
 
-from . import (
-    conv_blocks,
-    geometry,
-    lengths,
-    linking,
-    minimal_filtering,
-    simd,
-    threads,
-    winograd_simd,
-)
+from . import conv_types, minimal_filtering, winograd_simd
 from .conv_blocks import ceil_divide
+from .conv_types import PART, called_from_outside, flat_type
 from .minimal_filtering import SIZE
 from .simd import VECTOR_BYTES, clear
 from .views import flattened
@@ -49,10 +41,8 @@ __all__ = [
     "count_blocks",
     "count_panels",
     "count_tiles",
-    "decorators",
     "divide_tiles",
     "empty_stack",
-    "flat_array",
     "images_of",
     "images_type",
     "is_possible",
@@ -66,9 +56,6 @@ __all__ = [
     "store_pixels",
     "tiles_that_fit",
 ]
-
-# For functions that are called by compiled functions only.
-_PART = {"nogil": True, "no_cpython_wrapper": True, "no_cfunc_wrapper": True}
 
 _output_points_3, _output_points_5 = output_points[3], output_points[5]
 
@@ -94,38 +81,10 @@ _MOST_VECTORS = max(PRODUCT_VECTORS)
 #: Where the text of these functions is written.
 MODULES = (
     sys.modules[__name__],
-    conv_blocks,
-    geometry,
-    lengths,
-    linking,
     minimal_filtering,
-    simd,
-    threads,
     winograd_simd,
+    *conv_types.MODULES,
 )
-
-
-def decorators(*modules):
-    """Return what makes kernels of functions that are written in some modules.
-
-    The first makes a function that is compiled when it is called. The second
-    compiles a function apart from its callers, which call what it returns.
-    """
-
-    def kernel(function):
-        return linking.watch(njit(cache=True, nogil=True)(function), *modules)
-
-    def called_from_outside(types_for, position):
-        def decorate(function):
-            apart = linking.External(kernel(function), types_for, position, modules)
-            return apart.call
-
-        return decorate
-
-    return kernel, called_from_outside
-
-
-_, _called_from_outside = decorators(*MODULES)
 
 #: A flat array, and its shape ``(images, channels, 1, height, width)``.
 Images = namedtuple("Images", "values shape")
@@ -149,32 +108,27 @@ TILING = types.NamedTuple(
 )
 
 
-def flat_array(number):
-    """Return the type of a flat array of numbers."""
-    return types.Array(number, 1, "C")
-
-
 def images_type(number):
     """Return the type of :data:`Images` of numbers."""
-    return types.NamedTuple((flat_array(number), SHAPE), Images)
+    return types.NamedTuple((flat_type(number), SHAPE), Images)
 
 
 def stack_type(number):
     """Return the type of a :data:`Stack` of numbers."""
-    return types.NamedTuple((flat_array(number), types.int64, types.int64), Stack)
+    return types.NamedTuple((flat_type(number), types.int64, types.int64), Stack)
 
 
 # ---------------------------------------------------------------------------
 # Arrays
 
 
-@njit(**_PART)
+@njit(**PART)
 def images_of(array):
     """Return what stands for an array of five axes."""
     return Images(flattened(array), array.shape)
 
 
-@njit(**_PART)
+@njit(**PART)
 def matrix_pitch(rows, width, lanes):
     """Return how far the matrices of a stack are apart.
 
@@ -184,7 +138,7 @@ def matrix_pitch(rows, width, lanes):
     return (ceil_divide(rows * width, lanes) | 1) * lanes
 
 
-@njit(**_PART)
+@njit(**PART)
 def empty_stack(rows, width, like):
     """Allocate a matrix for each point, of rows of some elements."""
     pitch = matrix_pitch(rows, width, VECTOR_BYTES // like.itemsize)
@@ -200,7 +154,7 @@ def empty_stack(rows, width, like):
 _DIRECT, _PRODUCT, _TO_POINTS, _FROM_POINTS = 0.4, 0.29, 130, 100
 
 
-@njit(**_PART)
+@njit(**PART)
 def is_possible(source, w, target, stride, dilation, groups):
     """Tell whether minimal filtering can compute a convolution of float32."""
     ones = (1, 1, 1)
@@ -217,7 +171,7 @@ def is_possible(source, w, target, stride, dilation, groups):
     )
 
 
-@njit(**_PART)
+@njit(**PART)
 def costs(source, target, outputs, taps):
     """Estimate the time of a direct convolution, and of one by minimal filtering.
 
@@ -240,21 +194,21 @@ def costs(source, target, outputs, taps):
 # Patches and blocks
 
 
-@njit(**_PART)
+@njit(**PART)
 def _evenly(size, most):
     """Divide a size into parts that are about equal; return parts and their size."""
     parts = ceil_divide(size, max(1, min(most, size)))
     return parts, ceil_divide(size, parts)
 
 
-@njit(**_PART)
+@njit(**PART)
 def tiles_that_fit(vectors):
     """Return how many tiles make a block, of so many vectors of channels each."""
     fitting = _BLOCK_BYTES // (POINTS * vectors * VECTOR_BYTES)
     return min(max(fitting, _FEWEST_TILES), _MOST_TILES)
 
 
-@njit(**_PART)
+@njit(**PART)
 def divide_tiles(shape, taps, wanted, blocks):
     """Choose patches, and blocks of as many tiles as wanted, about.
 
@@ -280,27 +234,27 @@ def divide_tiles(shape, taps, wanted, blocks):
     )
 
 
-@njit(**_PART)
+@njit(**PART)
 def most_tiles(tiling):
     """Return how many tiles a block has at most, with those that fill up a product."""
     tiles = tiling.at_once * tiling.patch[0] * tiling.patch[1]
     return ceil_divide(tiles, FEWEST_ROWS) * FEWEST_ROWS
 
 
-@njit(**_PART)
+@njit(**PART)
 def count_blocks(tiling):
     """Count the blocks of all images."""
     return ceil_divide(tiling.patches, tiling.at_once)
 
 
-@njit(**_PART)
+@njit(**PART)
 def block_at(tiling, index):
     """Return the first patch of a block, and one after the last."""
     first = index * tiling.at_once
     return first, min(first + tiling.at_once, tiling.patches)
 
 
-@njit(**_PART)
+@njit(**PART)
 def count_tiles(tiling, first, last):
     """Count the tiles of some patches."""
     tiles = 0
@@ -310,7 +264,7 @@ def count_tiles(tiling, first, last):
     return tiles
 
 
-@njit(**_PART)
+@njit(**PART)
 def patch_at(tiling, index):
     """Return a patch, by its number."""
     index, column = divmod(index, tiling.grid[1])
@@ -320,7 +274,7 @@ def patch_at(tiling, index):
     return Patch(image, top, bottom, left, min(left + tiling.patch[1], tiling.tiles[1]))
 
 
-@njit(**_PART)
+@njit(**PART)
 def patch_buffer(tiling, like):
     """Allocate what holds the pixels of any patch, and what turning adds to them."""
     lanes = VECTOR_BYTES // like.itemsize
@@ -330,13 +284,13 @@ def patch_buffer(tiling, like):
     return np.empty((rows * columns + lanes) * lanes, like.dtype)
 
 
-@njit(**_PART)
+@njit(**PART)
 def count_panels(vectors):
     """Count the panels of so many vectors."""
     return ceil_divide(vectors, _MOST_VECTORS)
 
 
-@njit(**_PART)
+@njit(**PART)
 def panel_at(vectors, number):
     """Return where a panel of vectors begins, and where it ends."""
     panels = ceil_divide(vectors, _MOST_VECTORS)
@@ -347,7 +301,7 @@ def panel_at(vectors, number):
 # Pixels
 
 
-@njit(**_PART)
+@njit(**PART)
 def _load_pixels(images, image, channel, row, column, rows, columns, pixels):
     """Turn the pixels of some channels into vectors, zeros outside of the image."""
     values, shape = images
@@ -377,7 +331,7 @@ def _load_pixels(images, image, channel, row, column, rows, columns, pixels):
         clear(pixels, at + stop * lanes, (columns - stop) * lanes)
 
 
-@njit(**_PART)
+@njit(**PART)
 def store_pixels(pixels, images, image, channel, row, column, rows, columns):
     """Turn vectors into pixels of some channels, as far as the image has them."""
     values, shape = images
@@ -404,7 +358,7 @@ def store_pixels(pixels, images, image, channel, row, column, rows, columns):
 # Transforms
 
 
-@_called_from_outside(
+@called_from_outside(
     lambda number: (
         images_type(number),
         PAIR,
@@ -413,11 +367,12 @@ def store_pixels(pixels, images, image, channel, row, column, rows, columns):
         types.boolean,
         TILING,
         PAIR,
-        flat_array(number),
+        flat_type(number),
         stack_type(number),
         types.int64,
     ),
     position=7,
+    modules=MODULES,
 )
 def load_tiles(
     images, before, begin, end, overlap, tiling, patches, pixels, points, row

@@ -13,6 +13,7 @@ from numba import njit, types
 
 from . import winograd_blocks
 from .conv_blocks import ceil_divide
+from .conv_types import PART, called_from_outside, flat_type, kernel
 from .simd import VECTOR_BYTES
 from .threads import num_threads, parallel_for
 from .winograd_blocks import (
@@ -26,10 +27,8 @@ from .winograd_blocks import (
     count_blocks,
     count_panels,
     count_tiles,
-    decorators,
     divide_tiles,
     empty_stack,
-    flat_array,
     images_of,
     images_type,
     is_possible,
@@ -50,9 +49,6 @@ from .winograd_simd import (
 
 __all__ = ["MODULES", "applies", "filter_gradient"]
 
-# For functions that are called by compiled functions only.
-_PART = {"nogil": True, "no_cpython_wrapper": True, "no_cfunc_wrapper": True}
-
 _NONE = (0, 0)
 
 #: Shares of the blocks, at most, and tiles of a share, at least.
@@ -72,14 +68,12 @@ _filter_sums_3, _filter_sums_5 = filter_sums[3], filter_sums[5]
 #: Where the text of the kernels is written.
 MODULES = (sys.modules[__name__], *winograd_blocks.MODULES)
 
-_kernel, _called_from_outside = decorators(*MODULES)
-
 
 # ---------------------------------------------------------------------------
 # Transforms
 
 
-@_called_from_outside(
+@called_from_outside(
     lambda number: (
         images_type(number),
         types.int64,
@@ -87,9 +81,10 @@ _kernel, _called_from_outside = decorators(*MODULES)
         stack_type(number),
         types.int64,
         types.int64,
-        flat_array(number),
+        flat_type(number),
     ),
     position=6,
+    modules=MODULES,
 )
 def _store_filter(w, k, flip, totals, row, shares, sums):
     """Make a filter from a row of sums, which is the first of some shares.
@@ -138,7 +133,7 @@ def _store_filter(w, k, flip, totals, row, shares, sums):
 # Products
 
 
-@_called_from_outside(
+@called_from_outside(
     lambda number: (
         stack_type(number),
         types.int64,
@@ -147,9 +142,10 @@ def _store_filter(w, k, flip, totals, row, shares, sums):
         types.int64,
         stack_type(number),
         types.int64,
-        flat_array(number),
+        flat_type(number),
     ),
     position=7,
+    modules=MODULES,
 )
 def _add_products(outer, first, filters, data, tiles, totals, at, sums):
     """Add the products of some filters and all channels to totals from a place on."""
@@ -179,7 +175,7 @@ def _add_products(outer, first, filters, data, tiles, totals, at, sums):
                 k += rows
 
 
-@njit(**_PART)
+@njit(**PART)
 def _share_task(task, x, y, before, tiling, parts, shares, totals):
     """Add up the products of one share of the blocks, for some of the filters."""
     lanes = VECTOR_BYTES // x.values.itemsize
@@ -202,13 +198,13 @@ def _share_task(task, x, y, before, tiling, parts, shares, totals):
         _add_products(outer, 0, filters, data, tiles, totals, at, totals.values)
 
 
-@njit(**_PART)
+@njit(**PART)
 def _store_task(k, totals, shares, w, flip):
     """Make one of all filters."""
     _store_filter(w, k, flip, totals, k, shares, totals.values)
 
 
-@njit(**_PART)
+@njit(**PART)
 def _by_shares(x, y, w, before, flip, tiling, totals):
     """Add up block after block, then make the filters."""
     lanes = VECTOR_BYTES // x.values.itemsize
@@ -229,7 +225,7 @@ def _by_shares(x, y, w, before, flip, tiling, totals):
     parallel_for(_store_task, y.shape[1], (totals, shares, w, flip))
 
 
-@njit(**_PART)
+@njit(**PART)
 def _load_block(block, x, y, before, tiling, data, outer):
     """Transform one of all blocks, of input and output."""
     lanes = VECTOR_BYTES // x.values.itemsize
@@ -241,7 +237,7 @@ def _load_block(block, x, y, before, tiling, data, outer):
     load_tiles(y, _NONE, 0, filters, False, tiling, patches, pixels, outer, row)
 
 
-@njit(**_PART)
+@njit(**PART)
 def _vector_task(vector, w, flip, tiles, data, outer):
     """Make one vector of filters."""
     lanes = VECTOR_BYTES // w.values.itemsize
@@ -254,7 +250,7 @@ def _vector_task(vector, w, flip, tiles, data, outer):
         _store_filter(w, k, flip, totals, k - first, 1, totals.values)
 
 
-@njit(**_PART)
+@njit(**PART)
 def _by_vectors(x, y, w, before, flip, tiling, width):
     """Transform all tiles, then make the filters one vector after the other."""
     lanes = VECTOR_BYTES // x.values.itemsize
@@ -266,7 +262,7 @@ def _by_vectors(x, y, w, before, flip, tiling, width):
     parallel_for(_vector_task, vectors, (w, flip, tiles, data, outer))
 
 
-@_called_from_outside(
+@called_from_outside(
     lambda number: (
         images_type(number),
         images_type(number),
@@ -276,6 +272,7 @@ def _by_vectors(x, y, w, before, flip, tiling, width):
         number,
     ),
     position=5,
+    modules=MODULES,
 )
 def _filter_gradient(x, y, w, before, flip, zero):
     """Make the filters between two arrays of images."""
@@ -300,7 +297,7 @@ def _filter_gradient(x, y, w, before, flip, zero):
         _by_shares(x, y, w, before, flip, tiling, Stack(x.values, pitch, width))
 
 
-@_kernel
+@kernel(MODULES)
 def applies(x, w, y, stride, dilation, groups):
     """Tell whether this module can compute a gradient, and faster than directly."""
     if not is_possible(x, w, y, stride, dilation, groups):
@@ -311,7 +308,7 @@ def applies(x, w, y, stride, dilation, groups):
     return minimal + filters * _FILTER < direct * _DOTS
 
 
-@_kernel
+@kernel(MODULES)
 def filter_gradient(x, y, w, before, flip):
     """Overwrite ``w`` with the gradient of the filters between ``x`` and ``y``."""
     if y.size == 0 or w.size == 0:
