@@ -15,6 +15,7 @@ from numba import njit, types
 
 from . import conv_blocks, geometry, lengths, linking, simd, threads, views
 from .conv_blocks import Block, Source, pack
+from .linking import kernel
 
 __all__ = [
     "BLOCK",
@@ -37,8 +38,6 @@ __all__ = [
     "target_type",
 ]
 
-_JIT = {"cache": True, "nogil": True}
-
 #: For what is called by compiled functions only.
 PART = {"nogil": True, "no_cpython_wrapper": True, "no_cfunc_wrapper": True}
 
@@ -56,16 +55,6 @@ MODULES = (
     threads,
     views,
 )
-
-
-def kernel(modules: Sequence[ModuleType]) -> Callable:
-    """Have a function compiled when it is called; its text is in the modules."""
-
-    def decorate(function: Any) -> Any:
-        watched = linking.watch(njit(**_JIT)(function), *modules)
-        return linking.compiled_quickly(watched)
-
-    return decorate
 
 
 def called_from_outside(

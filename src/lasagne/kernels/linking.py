@@ -17,7 +17,7 @@ from types import ModuleType
 from typing import Any
 
 import llvmlite.binding as llvm
-from numba import types
+from numba import njit, types
 from numba.core import cgutils, config
 from numba.core.compiler_lock import global_compiler_lock
 from numba.core.registry import cpu_target
@@ -25,7 +25,7 @@ from numba.extending import intrinsic
 
 from . import source_digest
 
-__all__ = ["External", "compiled_quickly", "external", "on_reload", "watch"]
+__all__ = ["External", "external", "kernel", "on_reload", "watch"]
 
 
 def watch(kernel: Any, *modules: ModuleType) -> Any:
@@ -69,27 +69,38 @@ def _quickly() -> Iterator[None]:
             config.OPT, config.LOOP_VECTORIZE = saved
 
 
-def compiled_quickly(kernel: Any) -> Any:
-    """Have a function, and what it calls, compiled with less optimization.
-
-    Parameters
-    ----------
-    kernel : Dispatcher
-        A function whose time is spent in vectors that are written out.
-
-    Returns
-    -------
-    Dispatcher
-        The function.
-    """
-    compile_fully = kernel.compile
+def _compiled_quickly(dispatcher: Any) -> Any:
+    """Have a function, and what it calls, compiled with less optimization."""
+    compile_fully = dispatcher.compile
 
     def compile_quickly(signature: Any) -> Any:
         with _quickly():
             return compile_fully(signature)
 
-    kernel.compile = compile_quickly
-    return kernel
+    dispatcher.compile = compile_quickly
+    return dispatcher
+
+
+def kernel(modules: Sequence[ModuleType]) -> Callable:
+    """Have a function compiled when it is called, quickly, and kept on disk.
+
+    Parameters
+    ----------
+    modules : sequence of module
+        Where the text of the function, and of all that it calls, is written.
+
+    Returns
+    -------
+    function
+        A decorator, for functions whose time is spent in vectors that are written
+        out.
+    """
+
+    def decorate(function: Any) -> Any:
+        dispatcher = watch(njit(cache=True, nogil=True)(function), *modules)
+        return _compiled_quickly(dispatcher)
+
+    return decorate
 
 
 # The functions called from outside, with the modules they are written in, by name.

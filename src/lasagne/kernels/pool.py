@@ -62,6 +62,7 @@ import numpy as np
 from numba import njit
 
 from . import linking, pool_vectors, simd, threads
+from .linking import kernel
 from .pool_vectors import fold, reduce, send, slide, smallest, spread
 from .simd import VECTOR_BYTES, clear
 from .threads import parallel_ranges
@@ -101,8 +102,6 @@ _KEPT_BYTES = 1 << 12
 #: elements make a part worth its tables.
 _MOST_PARTS, _PART = 256, 1 << 14
 
-_JIT = {"cache": True, "nogil": True}
-
 # Functions that only kernels call, and are cached with them: compiled faster.
 _INNER = {"nogil": True, "no_cpython_wrapper": True, "no_cfunc_wrapper": True}
 
@@ -122,11 +121,6 @@ def phases_for(stride: int | None) -> tuple[int, ...]:
         is unknown or large. Kernels compute the same whatever they are made for.
     """
     return (0,) * (1 if stride is None or stride > _MOST_PHASES else stride)
-
-
-def _kernel(function):
-    compiled = linking.compiled_quickly(njit(**_JIT)(function))
-    return linking.watch(compiled, *MODULES)
 
 
 @njit(**_INNER)
@@ -386,14 +380,14 @@ def _pool(x, axes, divisors, y, phases):
     )
 
 
-@_kernel
+@kernel(MODULES)
 def max_pool(x, window, stride, padding, y, phases):
     """Overwrite ``y`` with the maxima of the windows."""
     axes = _prepared_axes(x.shape[1:], y.shape[1:], window, stride, padding)
     _pool(x, axes, None, y, phases)
 
 
-@_kernel
+@kernel(MODULES)
 def sum_pool(x, window, stride, padding, mode, y, phases):
     """Overwrite ``y`` with the sums or averages of the windows."""
     geometry = x.shape[1:], y.shape[1:], window, stride, padding
@@ -530,14 +524,14 @@ def _spread(x, y, gradients, axes, divisors, target, phases):
     )
 
 
-@_kernel
+@kernel(MODULES)
 def max_pool_gradient(x, y, gy, window, stride, padding, gx, phases):
     """Overwrite ``gx`` with the gradients ``gy``, sent to all maxima."""
     axes = _prepared_axes(x.shape[1:], y.shape[1:], window, stride, padding)
     _spread(x.reshape(x.size), y.reshape(y.size), gy, axes, None, gx, phases)
 
 
-@_kernel
+@kernel(MODULES)
 def sum_pool_adjoint(y, window, stride, padding, mode, x, phases):
     """Overwrite ``x`` with ``y``, divided and spread over the windows."""
     geometry = x.shape[1:], y.shape[1:], window, stride, padding
@@ -572,7 +566,7 @@ def _max_gather_planes(first, last, x, y, gx, window, stride, padding, gy):
                 gy[n, od, oh, ow] = total
 
 
-@_kernel
+@kernel(MODULES)
 def max_pool_gather(x, y, gx, window, stride, padding, gy):
     """Overwrite ``gy`` with the sum of ``gx`` over the maxima of each window."""
     planes = y.shape[0] * y.shape[1]
