@@ -49,6 +49,7 @@ from pytensor.tensor.shape import Reshape, Shape, Shape_i, SpecifyShape
 from pytensor.tensor.subtensor import Subtensor
 from pytensor.tensor.type import TensorType
 
+from ...kernels.products import multiply
 from .._shaped import ShapedOp
 from ..crossentropy import (
     LabelCrossentropy,
@@ -211,15 +212,30 @@ def kernel_of(node: Apply, storage_map: dict) -> Callable:
     return _compiled(node, storage_map)
 
 
+def _kernel_of_step(node: Apply, storage_map: dict) -> Callable:
+    """Return the same, for a node that is computed in each step of a loop.
+
+    Products are multiplied by the threads that do the rest of the step.
+    """
+    if isinstance(node.op, Dot) and node.outputs[0].type.ndim == 2:
+        return multiply
+    return kernel_of(node, storage_map)
+
+
 class _Program:
     """A function graph as a Python function with one line for each node."""
 
     def __init__(
-        self, fgraph: FunctionGraph, order: Sequence[Apply], storage_map: dict
+        self,
+        fgraph: FunctionGraph,
+        order: Sequence[Apply],
+        storage_map: dict,
+        kernel_of: Callable[[Apply, dict], Callable],
     ):
         self.fgraph = fgraph
         self.order = order
         self.storage_map = storage_map
+        self.kernel_of = kernel_of
         self.names: dict[Variable, str] = {}
         self.globals: dict[str, Any] = {"errstate": np.errstate}
         self.nodes_by_line: dict[int, Apply] = {}
@@ -249,7 +265,7 @@ class _Program:
 
     def add(self, node: Apply, unneeded: Sequence[Variable]) -> None:
         kernel = f"k{len(self.nodes_by_line)}"
-        self.globals[kernel] = kernel_of(node, self.storage_map)
+        self.globals[kernel] = self.kernel_of(node, self.storage_map)
         inputs = ", ".join(map(self.name, node.inputs))
         outputs = [self.name(v) for v in node.outputs]
         self.lines.append(f"{', '.join(outputs)} = {kernel}({inputs})")
@@ -287,8 +303,8 @@ class _Program:
 
 
 def program_of(fgraph: Any) -> Callable:
-    """Return a function graph as a function of its inputs."""
-    return _Program(fgraph, fgraph.toposort(), {}).function()
+    """Return the graph of a step of a loop as a function of its inputs."""
+    return _Program(fgraph, fgraph.toposort(), {}, _kernel_of_step).function()
 
 
 class NodeLinker(JITLinker):
@@ -313,7 +329,7 @@ class NodeLinker(JITLinker):
         self, fgraph: Any, order: Any, storage_map: Any, **kwargs: Any
     ) -> Any:
         """Return the graph as a program."""
-        return _Program(fgraph, order, storage_map)
+        return _Program(fgraph, order, storage_map, kernel_of)
 
     def jit_compile(self, fn: Any) -> Callable:
         """Return the program's function: its kernels compile themselves."""

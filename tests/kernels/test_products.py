@@ -1,0 +1,90 @@
+"""Products of matrices, against NumPy's in double precision."""
+
+import numpy as np
+import pytest
+
+from lasagne.kernels import products
+from lasagne.kernels.products import multiply
+
+from .guarded import guarded, run_guarded
+
+SHAPES = [
+    (8, 1, 1),
+    (9, 5, 3),
+    (16, 32, 48),
+    (21, 161, 50),
+    (37, 129, 333),
+    (70, 400, 17),
+]
+
+
+@pytest.fixture(autouse=True)
+def _small_ones_too(monkeypatch):
+    monkeypatch.setattr(products, "_FEWEST_PRODUCTS", 0)
+
+
+def matrix(rng, shape, dtype, order):
+    """Return random numbers in rows, in columns, or in some rows and columns of NaN."""
+    values = rng.standard_normal(shape).astype(dtype)
+    if order == "columns":
+        return guarded(values.T)[0].T
+    if order == "apart":
+        wide = np.full((2 * shape[0], 2 * shape[1]), np.nan, dtype)
+        wide[::2, ::2] = values
+        return wide[::2, ::2]
+    return guarded(values)[0]
+
+
+def assert_is_product(result, left, right):
+    left, right = left.astype("float64"), right.astype("float64")
+    tolerance = 50 * np.finfo(result.dtype).eps
+    expected = left @ right
+    np.testing.assert_allclose(
+        result, expected, tolerance, tolerance * np.abs(expected).max()
+    )
+
+
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+@pytest.mark.parametrize("left_order", ["rows", "columns", "apart"])
+@pytest.mark.parametrize("right_order", ["rows", "columns", "apart"])
+@pytest.mark.parametrize("shape", SHAPES, ids=str)
+def test_products(shape, right_order, left_order, dtype):
+    rows, steps, columns = shape
+    rng = np.random.default_rng(0)
+    left = matrix(rng, (rows, steps), dtype, left_order)
+    right = matrix(rng, (steps, columns), dtype, right_order)
+    result = multiply(left, right)
+    assert result.dtype == dtype
+    assert result.flags.c_contiguous
+    assert_is_product(result, left, right)
+
+
+@pytest.mark.parametrize("shape", SHAPES, ids=str)
+def test_writes_nothing_else(shape):
+    rows, steps, columns = shape
+    rng = np.random.default_rng(0)
+    left = rng.standard_normal((rows, steps)).astype("float32")
+    right = rng.standard_normal((steps, columns)).astype("float32")
+    kernel = products._entry("f")
+    (result,) = run_guarded(kernel, [left, right], [np.empty((rows, columns), "f")])
+    assert_is_product(result, left, right)
+
+
+@pytest.mark.parametrize("steps", [0, 3])
+def test_sums_of_nothing_and_other_dtypes_are_left_to_numpy(steps):
+    ones = np.ones((9, steps), "float32"), np.ones((steps, 4), "float64")
+    np.testing.assert_array_equal(multiply(*ones), np.full((9, 4), float(steps)))
+
+
+def test_what_is_not_a_number_stays_so():
+    left = np.ones((16, 8), "float32")
+    left[3, 2], left[4, 2] = np.nan, np.inf
+    result = multiply(left, np.ones((8, 40), "float32"))
+    assert np.isnan(result[3]).all()
+    assert np.isinf(result[4]).all()
+    assert (np.delete(result, [3, 4], 0) == 8).all()
+
+
+def test_the_wrong_shapes_are_refused():
+    with pytest.raises(ValueError, match="not aligned"):
+        multiply(np.ones((9, 4), "float32"), np.ones((5, 4), "float32"))
