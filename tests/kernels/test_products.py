@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 
 from lasagne.kernels import products
+from lasagne.kernels.entries import entry
 from lasagne.kernels.products import multiply
 
 from .guarded import guarded, run_guarded
@@ -65,9 +66,26 @@ def test_writes_nothing_else(shape):
     rng = np.random.default_rng(0)
     left = rng.standard_normal((rows, steps)).astype("float32")
     right = rng.standard_normal((steps, columns)).astype("float32")
-    kernel = products._entry("f")
-    (result,) = run_guarded(kernel, [left, right], [np.empty((rows, columns), "f")])
+    kernel = entry(products._multiply, *(("f", 2),) * 4)
+    nothing = np.empty((0, 0), "f")
+    (result,) = run_guarded(
+        kernel, [left, right, nothing], [np.empty((rows, columns), "f")]
+    )
     assert_is_product(result, left, right)
+
+
+@pytest.mark.parametrize("order", ["rows", "columns", "apart"])
+@pytest.mark.parametrize("shape", SHAPES, ids=str)
+def test_adds_another_matrix(shape, order):
+    rows, steps, columns = shape
+    rng = np.random.default_rng(0)
+    left, right = (
+        rng.standard_normal((rows, steps)),
+        rng.standard_normal((steps, columns)),
+    )
+    added = matrix(rng, (rows, columns), "float64", order)
+    result = multiply(left, right, added)
+    np.testing.assert_allclose(result, left @ right + added, 1e-12, 1e-12)
 
 
 @pytest.mark.parametrize("steps", [0, 3])

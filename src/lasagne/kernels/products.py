@@ -20,7 +20,6 @@ Each sum is added up in the same order, whatever the number of threads.
 
 import sys
 from collections.abc import Callable
-from functools import cache
 from typing import Any
 
 import numpy as np
@@ -30,8 +29,9 @@ from numba.core import cgutils
 from numba.extending import intrinsic
 
 from . import minimal_filtering, simd, threads, winograd_simd
+from .entries import entry
 from .linking import kernel
-from .simd import VECTOR_BYTES, Emitter, clear, index_sum
+from .simd import VECTOR_BYTES, Emitter, clear, copy, index_sum
 from .threads import num_threads, parallel_ranges
 from .winograd_simd import (
     PRODUCT_ROWS,
@@ -140,9 +140,9 @@ def _copy_rows(left, row, step, steps, rows):
 
 @njit(**_PART)
 def _multiply_panel(
-    left, top, bottom, step, steps, panel, target, column, columns, edge, rows
+    left, top, bottom, step, steps, panel, added, target, column, columns, edge, rows
 ):
-    """Add the products of some rows with a panel."""
+    """Add the products of some rows with a panel to what is added to them."""
     lanes = VECTOR_BYTES // target.itemsize
     vectors = -(-columns // lanes)
     width = vectors * lanes
@@ -154,8 +154,12 @@ def _multiply_panel(
         count = bottom - row
         tile = _MOST_ROWS if count >= _MOST_ROWS else _FEWEST_ROWS
         if step == 0:
-            for i in range(min(count, tile)):
-                clear(target, (row + i) * pitch + column, columns)
+            for i in range(row, row + min(count, tile)):
+                if len(added):
+                    start = i * (added.strides[0] // added.itemsize) + column
+                    copy(added, start, target, i * pitch + column, columns)
+                else:
+                    clear(target, i * pitch + column, columns)
         if count >= tile and columns == width:
             add_products(
                 tile,
@@ -200,7 +204,7 @@ def _multiply_panel(
 
 
 @njit(**_PART)
-def _multiply_part(first, last, left, right, target, by_columns):
+def _multiply_part(first, last, left, right, added, target, by_columns):
     """Compute some vectors of columns, or some tiles of rows."""
     lanes = VECTOR_BYTES // target.itemsize
     steps = left.shape[1]
@@ -225,6 +229,7 @@ def _multiply_part(first, last, left, right, target, by_columns):
                 step,
                 count,
                 panel,
+                added,
                 target,
                 column,
                 columns,
@@ -234,25 +239,19 @@ def _multiply_part(first, last, left, right, target, by_columns):
 
 
 @kernel(_MODULES)
-def _multiply(left, right, target):
-    """Overwrite a matrix with the product of two others."""
+def _multiply(left, right, added, target):
+    """Overwrite a matrix with the product of two others, added to another one.
+
+    That has no gaps in its rows, or no rows.
+    """
     lanes = VECTOR_BYTES // target.itemsize
     rows, columns = target.shape
     by_columns = columns >= rows
     length = -(-columns // lanes) if by_columns else -(-rows // _MOST_ROWS)
     parts = min(num_threads(), length)
-    parallel_ranges(_multiply_part, length, parts, (left, right, target, by_columns))
-
-
-@cache
-def _entry(dtype: str) -> Callable[..., None]:
-    """Return the function for a dtype, for matrices of any strides."""
-    number = {"f": types.float32, "d": types.float64}[dtype]
-    # Strides are looked at in any case, so that one function serves all of them.
-    given = types.Array(number, 2, "A", readonly=True)
-    arguments = (given, given, types.Array(number, 2, "C"))
-    _multiply.compile(arguments)
-    return _multiply.overloads[arguments].entry_point
+    parallel_ranges(
+        _multiply_part, length, parts, (left, right, added, target, by_columns)
+    )
 
 
 def _suits(left: Any, right: Any) -> bool:
@@ -266,7 +265,12 @@ def _suits(left: Any, right: Any) -> bool:
     )
 
 
-def multiply(left: np.ndarray, right: np.ndarray) -> np.ndarray:
+def multiply(
+    left: np.ndarray,
+    right: np.ndarray,
+    added: np.ndarray | None = None,
+    empty: Callable = np.empty,
+) -> np.ndarray:
     """Multiply two matrices, on all threads if they are large.
 
     Parameters
@@ -275,6 +279,10 @@ def multiply(left: np.ndarray, right: np.ndarray) -> np.ndarray:
         A matrix, of any strides.
     right : ndarray
         A matrix with as many rows as the left one has columns.
+    added : ndarray, optional
+        A matrix to add, of the shape and the dtype of the product.
+    empty : function
+        What allocates the result, of a shape and a dtype.
 
     Returns
     -------
@@ -282,9 +290,15 @@ def multiply(left: np.ndarray, right: np.ndarray) -> np.ndarray:
         Their product, C-contiguous.
     """
     if left.shape[1] != right.shape[0] or not _suits(left, right):
-        return np.dot(left, right)
+        product = np.dot(left, right)
+        return product if added is None else np.add(product, added, out=product)
     if right.itemsize not in right.strides:
         right = np.ascontiguousarray(right)
-    target = np.empty((left.shape[0], right.shape[1]), left.dtype)
-    _entry(left.dtype.char)(left, right, target)
+    if added is None:
+        added = right[:0]
+    elif added.strides[1] != added.itemsize:
+        added = np.ascontiguousarray(added)
+    target = empty((left.shape[0], right.shape[1]), left.dtype)
+    char = left.dtype.char
+    entry(_multiply, *((char, 2),) * 4)(left, right, added, target)
     return target

@@ -15,6 +15,7 @@ import pytensor.tensor as pt
 from pytensor.gradient import grad_clip
 from pytensor.tensor.variable import TensorVariable
 
+from ..ops import dot_rows
 from ..ops._static_shape import with_static_shape
 from ..utils import unroll_scan
 from .base import Layer, Shape
@@ -285,7 +286,7 @@ def projected_input(
     if input.ndim > 3:
         input = input.flatten(3)
     input = time_major(input)
-    return pt.dot(input, W_in) + b if layer.precompute_input else input
+    return dot_rows(input, W_in, b) if layer.precompute_input else input
 
 
 def units_shape(layer: Any, input_shapes: Sequence[Shape]) -> Shape:

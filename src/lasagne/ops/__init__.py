@@ -5,11 +5,13 @@ differentiable like any other.
 """
 
 from . import (
+    filling,
     fused,
     fused_normalization,
     fused_pool,
     fused_updates,
     inplace,
+    lookup,
     numba,
     recomputation,
     rewrites,
@@ -49,6 +51,7 @@ from .pool import (
     upscale,
 )
 from .random import MRG_RandomStreams
+from .rows import DistinctRows, dot_rows
 
 __all__ = [
     "BatchNorm",
@@ -56,6 +59,7 @@ __all__ = [
     "Conv",
     "ConvFilterGradient",
     "ConvInputGradient",
+    "DistinctRows",
     "LabelCrossentropy",
     "LabelCrossentropyGradient",
     "LocalConv",
@@ -73,12 +77,15 @@ __all__ = [
     "batch_norm",
     "conv",
     "conv_transpose",
+    "dot_rows",
+    "filling",
     "fused",
     "fused_normalization",
     "fused_pool",
     "fused_updates",
     "inplace",
     "local_conv",
+    "lookup",
     "numba",
     "pool",
     "recomputation",

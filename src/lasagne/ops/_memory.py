@@ -9,9 +9,10 @@ to the next array of its size.
 
 from collections import OrderedDict
 from collections.abc import Sequence
+from functools import partial
 from itertools import count
 from math import prod
-from threading import Lock
+from threading import RLock
 from typing import Any
 from weakref import ref
 
@@ -25,8 +26,9 @@ _LARGE = 1 << 18
 #: Arrays begin at a multiple of this, for vectors and cache lines.
 _ALIGNMENT = 64
 
-#: Memory is kept up to this factor of what was in use at one time.
-_SPARE = 1.25
+#: Memory is kept up to this factor of what was in use at one time, and at least so
+#: many bytes more: arrays of some sizes may be needed when those of others are not.
+_SPARE, _SPARE_BYTES = 1.25, 1 << 26
 
 
 class _Block(np.ndarray):
@@ -47,6 +49,12 @@ def _capacity(nbytes: int) -> int:
 class Memory:
     """Blocks of memory, each for one array at a time.
 
+    Parameters
+    ----------
+    spare : int
+        How many bytes may be kept beyond what was ever in use at one time, if that is
+        more than a quarter of it.
+
     Examples
     --------
     >>> memory = Memory()
@@ -61,11 +69,14 @@ class Memory:
     True
     """
 
-    def __init__(self) -> None:
-        self._lock = Lock()
+    def __init__(self, spare: int = _SPARE_BYTES) -> None:
+        self._spare = spare
+        # An array may be found unused while this thread holds the lock.
+        self._lock = RLock()
         self._numbers = count()
         # By capacity: blocks, and weak references to the arrays that lie in them.
         self._blocks: dict[int, OrderedDict[int, tuple[_Block, ref]]] = {}
+        self._used = 0
         self._most = 0
 
     def empty(self, shape: Sequence[int], dtype: Any) -> np.ndarray:
@@ -92,14 +103,21 @@ class Memory:
         with self._lock:
             blocks = self._blocks.setdefault(capacity, OrderedDict())
             number, block = self._free_block(blocks)
+            self._most = max(self._most, self._used + capacity)
             if block is None:
                 self._make_room(capacity)
                 number = next(self._numbers)
                 block = _Block(capacity + _ALIGNMENT, np.uint8)
             offset = -block.ctypes.data % _ALIGNMENT
             array: np.ndarray = np.ndarray(shape, dtype, block, offset)
-            blocks[number] = block, ref(array)
+            blocks[number] = block, ref(array, partial(self._release, capacity))
+            self._used += capacity
         return array
+
+    def _release(self, capacity: int, array: Any) -> None:
+        """Note that an array is not used any more."""
+        with self._lock:
+            self._used -= capacity
 
     @staticmethod
     def _free_block(blocks: Any) -> tuple[int, _Block | None]:
@@ -109,7 +127,7 @@ class Memory:
         return -1, None
 
     def _make_room(self, needed: int) -> None:
-        """Give back free blocks beyond what was ever in use at one time."""
+        """Give back free blocks, those first that were made first."""
         free = [
             (number, capacity)
             for capacity, blocks in self._blocks.items()
@@ -117,10 +135,9 @@ class Memory:
             if array() is None
         ]
         held = self.held + needed
-        unused = sum(capacity for _, capacity in free)
-        self._most = max(self._most, held - unused)
+        most = max(_SPARE * self._most, self._most + self._spare)
         for number, capacity in sorted(free):
-            if held <= _SPARE * self._most:
+            if held <= most:
                 break
             del self._blocks[capacity][number]
             held -= capacity

@@ -9,6 +9,7 @@ from . import (
     normalization,
     pool,
     random,
+    rows,
 )
 
 __all__ = [
@@ -20,4 +21,5 @@ __all__ = [
     "normalization",
     "pool",
     "random",
+    "rows",
 ]

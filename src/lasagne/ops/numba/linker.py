@@ -13,6 +13,7 @@ on the sizes) is left to NumPy, which needs no compiling.
 """
 
 from collections.abc import Callable, Sequence
+from functools import partial
 from itertools import count
 from types import CodeType, TracebackType
 from typing import Any
@@ -46,10 +47,11 @@ from pytensor.tensor.elemwise import CAReduce, DimShuffle, Elemwise
 from pytensor.tensor.math import Dot
 from pytensor.tensor.reshape import JoinDims, SplitDims
 from pytensor.tensor.shape import Reshape, Shape, Shape_i, SpecifyShape
-from pytensor.tensor.subtensor import Subtensor
+from pytensor.tensor.subtensor import IncSubtensor, Subtensor
 from pytensor.tensor.type import TensorType
 
 from ...kernels.products import multiply
+from .._memory import empty
 from .._shaped import ShapedOp
 from ..crossentropy import (
     LabelCrossentropy,
@@ -57,6 +59,8 @@ from ..crossentropy import (
     TargetCrossentropy,
     TargetCrossentropyGradient,
 )
+from ..rows import DistinctRows
+from .arrays import allocated, indexed, reshaped
 from .elementwise import elementwise
 from .scan import has_large_steps, loop
 
@@ -71,7 +75,9 @@ _NUMPY_OPS = (
     AllocEmpty,
     CheckAndRaise,
     DimShuffle,
+    DistinctRows,
     Dot,
+    IncSubtensor,
     Join,
     JoinDims,
     MakeVector,
@@ -197,6 +203,14 @@ def _by_size(many: int, node: Apply, storage_map: dict) -> Callable:
 
 def kernel_of(node: Apply, storage_map: dict) -> Callable:
     """Return the function that computes a node's outputs from its inputs."""
+    if isinstance(node.op, (Alloc, AllocEmpty)):
+        return allocated(node)
+    if isinstance(node.op, Subtensor) and node.op.idx_list:
+        return indexed(node)
+    if isinstance(node.op, Reshape) and node.inputs[0].type.ndim:
+        return reshaped(node)
+    if isinstance(node.op, Dot) and node.outputs[0].type.ndim == 2:
+        return partial(multiply, empty=empty)
     if is_for_numpy(node):
         return _performed(node)
     if isinstance(node.op, CAReduce):
@@ -212,16 +226,6 @@ def kernel_of(node: Apply, storage_map: dict) -> Callable:
     return _compiled(node, storage_map)
 
 
-def _kernel_of_step(node: Apply, storage_map: dict) -> Callable:
-    """Return the same, for a node that is computed in each step of a loop.
-
-    Products are multiplied by the threads that do the rest of the step.
-    """
-    if isinstance(node.op, Dot) and node.outputs[0].type.ndim == 2:
-        return multiply
-    return kernel_of(node, storage_map)
-
-
 class _Program:
     """A function graph as a Python function with one line for each node."""
 
@@ -230,12 +234,10 @@ class _Program:
         fgraph: FunctionGraph,
         order: Sequence[Apply],
         storage_map: dict,
-        kernel_of: Callable[[Apply, dict], Callable],
     ):
         self.fgraph = fgraph
         self.order = order
         self.storage_map = storage_map
-        self.kernel_of = kernel_of
         self.names: dict[Variable, str] = {}
         self.globals: dict[str, Any] = {"errstate": np.errstate}
         self.nodes_by_line: dict[int, Apply] = {}
@@ -265,7 +267,7 @@ class _Program:
 
     def add(self, node: Apply, unneeded: Sequence[Variable]) -> None:
         kernel = f"k{len(self.nodes_by_line)}"
-        self.globals[kernel] = self.kernel_of(node, self.storage_map)
+        self.globals[kernel] = kernel_of(node, self.storage_map)
         inputs = ", ".join(map(self.name, node.inputs))
         outputs = [self.name(v) for v in node.outputs]
         self.lines.append(f"{', '.join(outputs)} = {kernel}({inputs})")
@@ -304,7 +306,7 @@ class _Program:
 
 def program_of(fgraph: Any) -> Callable:
     """Return the graph of a step of a loop as a function of its inputs."""
-    return _Program(fgraph, fgraph.toposort(), {}, _kernel_of_step).function()
+    return _Program(fgraph, fgraph.toposort(), {}).function()
 
 
 class NodeLinker(JITLinker):
@@ -329,7 +331,7 @@ class NodeLinker(JITLinker):
         self, fgraph: Any, order: Any, storage_map: Any, **kwargs: Any
     ) -> Any:
         """Return the graph as a program."""
-        return _Program(fgraph, order, storage_map, kernel_of)
+        return _Program(fgraph, order, storage_map)
 
     def jit_compile(self, fn: Any) -> Callable:
         """Return the program's function: its kernels compile themselves."""

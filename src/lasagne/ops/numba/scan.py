@@ -12,14 +12,27 @@ from collections.abc import Callable
 from types import FunctionType
 from typing import Any
 
+import numpy as np
 from pytensor.graph.basic import Apply
 from pytensor.link.numba.dispatch.basic import numba_funcify
 from pytensor.scan.op import Scan
 from pytensor.tensor.math import Dot
 
+from .._memory import empty
 from .._shaped import ShapedOp
+from ..dot_sum import with_sums
+from ..filling import without_zeros
 
 __all__ = ["has_large_steps", "loop"]
+
+
+class _NumPy:
+    """The module, but for memory that is used again."""
+
+    empty = staticmethod(empty)
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(np, name)
 
 
 def has_large_steps(op: Scan) -> bool:
@@ -58,7 +71,8 @@ def loop(node: Apply, program_of: Callable[[Any], Callable]) -> Callable:
     op: Any = node.op
     rule: Any = numba_funcify(op, node=node)
     written = rule.py_func
+    for rewriter in (without_zeros, with_sums):
+        rewriter.rewrite(op.fgraph)
     step = program_of(op.fgraph)
-    return FunctionType(
-        written.__code__, written.__globals__ | {"scan_inner_func": step}, "loop"
-    )
+    names = {"scan_inner_func": step, "np": _NumPy()}
+    return FunctionType(written.__code__, written.__globals__ | names, "loop")

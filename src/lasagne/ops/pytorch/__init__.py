@@ -3,7 +3,7 @@
 Imported right after PyTensor's PyTorch dispatch, never before.
 """
 
-from . import conv, crossentropy, elementary, local, normalization, pool, random
+from . import conv, crossentropy, elementary, local, normalization, pool, random, rows
 
 __all__ = [
     "conv",
@@ -13,4 +13,5 @@ __all__ = [
     "normalization",
     "pool",
     "random",
+    "rows",
 ]

@@ -1,0 +1,137 @@
+"""Rows of a table: looked up by number, and added up by number.
+
+Contract
+--------
+* ``table``: ``(rows, width)``, C-contiguous; ``indices``: ``(outer, inner)``, int64,
+  from ``-rows`` to ``rows - 1``, where negative ones count from the end.
+* ``values``: ``(outer, inner, width)``, of any strides between rows, but without gaps
+  in them.
+* :func:`take` writes ``values[i, j] = table[indices[i, j]]``, where ``values`` is
+  C-contiguous; :func:`add` writes ``table[k] =`` the sum of all ``values[i, j]`` with
+  ``indices[i, j] == k``, in their order. Both overwrite all of their result.
+* An index that is out of range raises ``IndexError``; the result is undefined then.
+
+Threads share the rows that are looked up, or the columns that are added.
+"""
+
+import sys
+
+import numpy as np
+from llvmlite import ir
+from numba import njit, types
+from numba.core import cgutils
+from numba.extending import intrinsic
+
+from . import linking, simd, threads
+from .entries import entry
+from .linking import kernel
+from .simd import Emitter, clear, copy
+from .threads import num_threads, parallel_ranges
+
+__all__ = ["add", "take"]
+
+_MODULES = (sys.modules[__name__], linking, simd, threads)
+
+#: Elements that are worth waking up a thread for.
+_LEAST_FOR_A_THREAD = 32768
+
+_PART = {"nogil": True, "no_cpython_wrapper": True, "no_cfunc_wrapper": True}
+
+
+@intrinsic
+def _add_row(typingctx, source, start, target, at, count):
+    """Add a run of neighbouring elements to another one."""
+    int64 = types.int64
+    signature = types.void(source, int64, target, int64, int64)
+
+    def codegen(context, builder, signature, args):
+        source, start, target, at, count = args
+        emit = Emitter(context, builder, signature.args[0].dtype)
+        source = emit.data(signature.args[0], source)
+        target = emit.data(signature.args[2], target)
+        lanes = ir.IntType(64)(emit.lanes)
+        whole = builder.sdiv(count, lanes)
+        with cgutils.for_range(builder, whole) as step:
+            shift = builder.mul(step.index, lanes)
+            place = builder.add(at, shift)
+            added = emit.load(source, builder.add(start, shift))
+            emit.store(builder.fadd(emit.load(target, place), added), target, place)
+        shift = builder.mul(whole, lanes)
+        mask = emit.mask(builder.sub(count, shift))
+        place = builder.add(at, shift)
+        added = emit.load_some(source, builder.add(start, shift), mask)
+        total = builder.fadd(emit.load_some(target, place, mask), added)
+        emit.store_some(total, target, place, mask)
+        return context.get_dummy_value()
+
+    return signature, codegen
+
+
+@njit(**_PART)
+def _check(indices, rows):
+    for i in range(indices.shape[0]):
+        for j in range(indices.shape[1]):
+            if indices[i, j] < -rows or indices[i, j] >= rows:
+                raise IndexError("a number of a row is out of bounds")
+
+
+@njit(**_PART)
+def _take_part(first, last, table, indices, values):
+    rows, width = table.shape
+    inner = indices.shape[1]
+    for number in range(first, last):
+        row = indices[number // inner, number % inner]
+        if row < 0:
+            row += rows
+        copy(table, row * width, values, number * width, width)
+
+
+@kernel(_MODULES)
+def _take(table, indices, values):
+    _check(indices, table.shape[0])
+    length = indices.size
+    parts = min(num_threads(), length * table.shape[1] // _LEAST_FOR_A_THREAD)
+    if length:
+        parallel_ranges(
+            _take_part, length, max(1, min(parts, length)), (table, indices, values)
+        )
+
+
+@njit(**_PART)
+def _add_part(first, last, values, indices, table):
+    rows, width = table.shape
+    for row in range(rows):
+        clear(table, row * width + first, last - first)
+    outer, inner, _ = values.strides
+    outer //= values.itemsize
+    inner //= values.itemsize
+    for i in range(indices.shape[0]):
+        for j in range(indices.shape[1]):
+            row = indices[i, j]
+            if row < 0:
+                row += rows
+            start = i * outer + j * inner + first
+            _add_row(values, start, table, row * width + first, last - first)
+
+
+@kernel(_MODULES)
+def _add(values, indices, table):
+    _check(indices, table.shape[0])
+    width = table.shape[1]
+    parts = min(num_threads(), indices.size * width // _LEAST_FOR_A_THREAD)
+    if width:
+        parallel_ranges(
+            _add_part, width, max(1, min(parts, width)), (values, indices, table)
+        )
+
+
+def take(table: np.ndarray, indices: np.ndarray, values: np.ndarray) -> None:
+    """Look up rows; see the contract of this module."""
+    char = table.dtype.char
+    entry(_take, (char, 2), ("q", 2), (char, 3))(table, indices, values)
+
+
+def add(values: np.ndarray, indices: np.ndarray, table: np.ndarray) -> None:
+    """Add up rows; see the contract of this module."""
+    char = table.dtype.char
+    entry(_add, (char, 3), ("q", 2), (char, 2))(values, indices, table)

@@ -1,0 +1,73 @@
+"""Products of matrices to which another matrix is added, in one pass.
+
+A step of a recurrent layer adds what follows from its input to what follows from
+the state before it. These are for loops that are compiled node by node.
+"""
+
+from typing import Any
+
+from pytensor.graph.basic import Apply
+from pytensor.graph.rewriting.basic import in2out, node_rewriter
+from pytensor.scalar.basic import Add
+from pytensor.tensor.elemwise import Elemwise
+from pytensor.tensor.math import Dot
+
+from ..kernels.products import multiply
+from ._memory import empty
+from ._shaped import ShapedOp
+
+__all__ = ["DotSum", "with_sums"]
+
+
+class DotSum(ShapedOp):
+    """``x + dot(left, right)`` for three matrices of one dtype."""
+
+    __props__ = ()
+
+    def make_node(self, x: Any, left: Any, right: Any) -> Apply:
+        """Promise what both know about the shape."""
+        sizes = (left.type.shape[0], right.type.shape[1])
+        shape = [
+            one if one is not None else other
+            for one, other in zip(x.type.shape, sizes, strict=True)
+        ]
+        return Apply(self, [x, left, right], [x.type.clone(shape=shape)()])
+
+    def perform(self, node: Apply, inputs: Any, output_storage: Any) -> None:
+        """Call :func:`lasagne.kernels.products.multiply`."""
+        x, left, right = inputs
+        shape = (left.shape[0], right.shape[1])
+        if x.shape != shape:
+            raise ValueError(
+                f"{self}: a matrix of shape {x.shape} is added to a product of shape "
+                f"{shape}. Broadcast it before."
+            )
+        output_storage[0][0] = multiply(left, right, x, empty=empty)
+
+    def infer_shapes(self, node: Apply, shapes: Any) -> list[tuple]:
+        """Return the shape of what is added."""
+        return [shapes[0]]
+
+
+@node_rewriter([Elemwise])
+def local_dot_sum(fgraph: Any, node: Apply) -> list[Any] | None:
+    """Replace the sum of a matrix and a product that nothing else uses."""
+    op: Any = node.op
+    if not isinstance(op.scalar_op, Add) or len(node.inputs) != 2:
+        return None
+    for product, other in (node.inputs, node.inputs[::-1]):
+        if (
+            product.owner is not None
+            and isinstance(product.owner.op, Dot)
+            and len(fgraph.clients[product]) == 1
+            and product.type.ndim == other.type.ndim == 2
+            and not any((*product.type.broadcastable, *other.type.broadcastable))
+            and {each.type.dtype for each in (*product.owner.inputs, other)}
+            == {product.type.dtype}
+        ):
+            new = DotSum()(other, *product.owner.inputs)
+            return [node.outputs[0].type.filter_variable(new)]
+    return None
+
+
+with_sums = in2out(local_dot_sum)
