@@ -29,6 +29,7 @@ from numba.core import cgutils
 from numba.extending import intrinsic
 
 from . import minimal_filtering, simd, threads, winograd_simd
+from .conv_types import called_from_outside
 from .entries import entry
 from .linking import kernel
 from .simd import VECTOR_BYTES, Emitter, clear, copy, index_sum
@@ -102,7 +103,18 @@ def _pack_rows(typingctx, source, start, pitch, columns, target, steps):
     return signature, codegen
 
 
-@njit(**_PART)
+def _given(number):
+    """Return the type of a matrix of any strides."""
+    return types.Array(number, 2, "A", readonly=True)
+
+
+def _flat(number):
+    return types.Array(number, 1, "C")
+
+
+@called_from_outside(
+    lambda number: (_given(number), *(types.int64,) * 4, _flat(number)), 0, _MODULES
+)
 def _pack(right, step, steps, column, columns, panel):
     """Pack some rows of some columns of the right matrix, row by row."""
     lanes = VECTOR_BYTES // right.itemsize
@@ -138,7 +150,19 @@ def _copy_rows(left, row, step, steps, rows):
             rows[at] = left[row + i, step + s] if i < count else 0
 
 
-@njit(**_PART)
+@called_from_outside(
+    lambda number: (
+        _given(number),
+        *(types.int64,) * 4,
+        _flat(number),
+        _given(number),
+        types.Array(number, 2, "C"),
+        *(types.int64,) * 2,
+        *(_flat(number),) * 2,
+    ),
+    0,
+    _MODULES,
+)
 def _multiply_panel(
     left, top, bottom, step, steps, panel, added, target, column, columns, edge, rows
 ):

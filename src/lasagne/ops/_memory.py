@@ -18,7 +18,7 @@ from weakref import ref
 
 import numpy as np
 
-__all__ = ["Memory", "empty"]
+__all__ = ["Memory", "empty", "empty_or"]
 
 #: Arrays that are smaller than this, in bytes, are left to NumPy.
 _LARGE = 1 << 18
@@ -152,3 +152,15 @@ _memory = Memory()
 
 #: :meth:`Memory.empty` of the memory that all Ops share.
 empty = _memory.empty
+
+
+def empty_or(place: np.ndarray | None, shape: Sequence[int], dtype: Any) -> Any:
+    """Return a place for an array, if it fits, or what :func:`empty` returns."""
+    if (
+        place is not None
+        and place.shape == tuple(shape)
+        and place.dtype == dtype
+        and place.flags.c_contiguous
+    ):
+        return place
+    return empty(shape, dtype)

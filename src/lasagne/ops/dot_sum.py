@@ -4,6 +4,7 @@ A step of a recurrent layer adds what follows from its input to what follows fro
 the state before it. These are for loops that are compiled node by node.
 """
 
+from functools import partial
 from typing import Any
 
 from pytensor.graph.basic import Apply
@@ -13,7 +14,7 @@ from pytensor.tensor.elemwise import Elemwise
 from pytensor.tensor.math import Dot
 
 from ..kernels.products import multiply
-from ._memory import empty
+from ._memory import empty_or
 from ._shaped import ShapedOp
 
 __all__ = ["DotSum", "with_sums"]
@@ -42,7 +43,8 @@ class DotSum(ShapedOp):
                 f"{self}: a matrix of shape {x.shape} is added to a product of shape "
                 f"{shape}. Broadcast it before."
             )
-        output_storage[0][0] = multiply(left, right, x, empty=empty)
+        place = partial(empty_or, output_storage[0][0])
+        output_storage[0][0] = multiply(left, right, x, empty=place)
 
     def infer_shapes(self, node: Apply, shapes: Any) -> list[tuple]:
         """Return the shape of what is added."""

@@ -20,7 +20,7 @@ from pytensor.tensor.basic import Alloc
 from pytensor.tensor.subtensor import IncSubtensor, get_idx_list
 from pytensor.tensor.variable import TensorConstant
 
-from ._memory import empty
+from ._memory import empty, empty_or
 from ._shaped import ShapedOp
 
 __all__ = ["FilledUp", "SideBySide", "without_zeros"]
@@ -84,7 +84,8 @@ class SideBySide(ShapedOp):
     def perform(self, node: Apply, inputs: Any, output_storage: Any) -> None:
         """Copy the parts."""
         parts, shape = inputs[: len(self.bounds)], inputs[len(self.bounds) :]
-        result = empty([int(size) for size in shape], parts[0].dtype)
+        sizes = [int(size) for size in shape]
+        result = empty_or(output_storage[0][0], sizes, parts[0].dtype)
         along = result.swapaxes(0, self.axis)
         end = 0
         for part, (first, last) in zip(parts, self.bounds, strict=True):

@@ -122,6 +122,15 @@ def _is_product(node: Apply) -> bool:
     )
 
 
+def _with_outer_inputs(arguments: ScanArgs, loop: Apply) -> ScanArgs:
+    """Give arguments the inputs that a loop has got since."""
+    present = ScanArgs.from_node(loop)
+    for name in vars(present):
+        if name.startswith("outer_in") or name == "n_steps":
+            setattr(arguments, name, getattr(present, name))
+    return arguments
+
+
 def _nodes(arguments: ScanArgs) -> list[Apply]:
     """Return the nodes of a step."""
     return list(applys_between(arguments.inner_inputs, arguments.inner_outputs))
@@ -210,9 +219,8 @@ def _rebuilt(node: Apply, arguments: ScanArgs) -> Apply:
     return op.make_node(*arguments.outer_inputs)
 
 
-def _with_result(loop: Apply, result: Variable) -> Apply:
+def _with_result(loop: Apply, arguments: ScanArgs, result: Variable) -> Apply:
     """Return a loop that also returns, last, something it computes in each step."""
-    arguments = ScanArgs.from_node(loop)
     arguments.inner_out_nit_sot.append(result)
     arguments.outer_in_nit_sot.append(arguments.n_steps)
     return _rebuilt(loop, arguments)
@@ -231,9 +239,10 @@ def _constants_like(repeated: list[Variable], given: Any, nodes: list[Apply]) ->
     }
 
 
-def _with_sequence(loop: Apply, sequence: Any, repeated: list[Variable]) -> Apply:
+def _with_sequence(
+    loop: Apply, arguments: ScanArgs, sequence: Any, repeated: list[Variable]
+) -> Apply:
     """Return a loop that is given what it would compute, from its last step on."""
-    arguments = ScanArgs.from_node(loop)
     given = repeated[0].type()
     replacements = _constants_like(repeated, given, _nodes(arguments))
     replacements |= dict.fromkeys(repeated, given)
@@ -259,21 +268,20 @@ def _keep_product(fgraph: FunctionGraph, back: Apply) -> bool:
     forward = _way_forward(back)
     if forward is None:
         return False
-    comparison = _Comparison(
-        ScanArgs.from_node(forward),
-        ScanArgs.from_node(back),
-        len(list(_states(forward))),
-    )
-    found = comparison.repeated()
+    arguments = ScanArgs.from_node(forward, clone=True)
+    arguments_back = ScanArgs.from_node(back, clone=True)
+    count = len(list(_states(forward)))
+    found = _Comparison(arguments, arguments_back, count).repeated()
     if found is None:
         return False
     result, repeated = found
-    new = _with_result(forward, result)
+    new = _with_result(forward, arguments, result)
     op: Any = new.op
     sequence = op.outer_nitsot_outs(new.outputs)[-1]
     others = [each for each in new.outputs if each is not sequence]
     fgraph.replace_all(list(zip(forward.outputs, others)), reason="kept_products")
-    new = _with_sequence(back, sequence, repeated)
+    arguments_back = _with_outer_inputs(arguments_back, back)
+    new = _with_sequence(back, arguments_back, sequence, repeated)
     fgraph.replace_all(list(zip(back.outputs, new.outputs)), reason="kept_products")
     return True
 

@@ -15,7 +15,7 @@ from pytensor.gradient import disconnected_type
 from pytensor.graph.basic import Apply
 from pytensor.graph.op import Op
 from pytensor.tensor.elemwise import DimShuffle
-from pytensor.tensor.subtensor import AdvancedSubtensor, AdvancedSubtensor1
+from pytensor.tensor.subtensor import AdvancedSubtensor
 
 __all__ = ["DistinctRows", "dot_rows"]
 
@@ -96,10 +96,12 @@ def _looked_up(x: Any) -> tuple[Any, Any] | None:
         if found and last == source.type.ndim - 1 and min(order, default=0) >= 0:
             table, numbers = found
             return table, numbers.dimshuffle(order)
-    is_lookup = isinstance(node.op, AdvancedSubtensor1) or (
-        isinstance(node.op, AdvancedSubtensor) and node.op.idx_list == (0,)
-    )
-    if is_lookup and source.type.ndim == 2 and indices[0].type.dtype != "bool":
+    if (
+        isinstance(node.op, AdvancedSubtensor)
+        and node.op.idx_list == (0,)
+        and source.type.ndim == 2
+        and indices[0].type.dtype != "bool"
+    ):
         return source, indices[0]
     return None
 

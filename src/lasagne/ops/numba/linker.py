@@ -50,6 +50,7 @@ from pytensor.tensor.shape import Reshape, Shape, Shape_i, SpecifyShape
 from pytensor.tensor.subtensor import IncSubtensor, Subtensor
 from pytensor.tensor.type import TensorType
 
+from ...kernels.ahead import compile_ahead
 from ...kernels.products import multiply
 from .._memory import empty
 from .._shaped import ShapedOp
@@ -59,9 +60,12 @@ from ..crossentropy import (
     TargetCrossentropy,
     TargetCrossentropyGradient,
 )
+from ..dot_sum import DotSum
+from ..filling import SideBySide
 from ..rows import DistinctRows
 from .arrays import allocated, indexed, reshaped
 from .elementwise import elementwise
+from .rehearsal import kernel_calls
 from .scan import has_large_steps, loop
 
 __all__ = ["NodeLinker", "is_for_numpy"]
@@ -97,6 +101,9 @@ _NUMPY_IF_SMALL = (
     TargetCrossentropy,
     TargetCrossentropyGradient,
 )
+
+# Those that write their result to a place that they are given, if it fits.
+_PLACED = (DotSum, SideBySide)
 
 # Reductions of fewer elements than this are left to NumPy, whose functions take
 # half a nanosecond for each: to compile one takes a second or more. And so it is
@@ -135,14 +142,14 @@ def _performed(node: Apply) -> Callable:
     perform = node.op.perform
     if len(node.outputs) == 1:
 
-        def kernel(*inputs: Any) -> Any:
-            storage: list[Any] = [None]
+        def kernel(*inputs: Any, place: Any = None) -> Any:
+            storage: list[Any] = [place]
             perform(node, inputs, [storage])
             return storage[0]
 
     else:
 
-        def kernel(*inputs: Any) -> Any:
+        def kernel(*inputs: Any, place: Any = None) -> Any:
             storage: list[list[Any]] = [[None] for _ in node.outputs]
             perform(node, inputs, storage)
             return [value for (value,) in storage]
@@ -227,15 +234,21 @@ def kernel_of(node: Apply, storage_map: dict) -> Callable:
 
 
 class _Program:
-    """A function graph as a Python function with one line for each node."""
+    """A function graph as a Python function with one line for each node.
+
+    Its parameters are the inputs of the graph, and, for some of the outputs, the place
+    where they are to be, or ``None``. An output that is elsewhere may be copied there.
+    """
 
     def __init__(
         self,
         fgraph: FunctionGraph,
         order: Sequence[Apply],
         storage_map: dict,
+        placed: Sequence[Variable] = (),
     ):
         self.fgraph = fgraph
+        self.placed = placed
         self.order = order
         self.storage_map = storage_map
         self.names: dict[Variable, str] = {}
@@ -269,6 +282,8 @@ class _Program:
         kernel = f"k{len(self.nodes_by_line)}"
         self.globals[kernel] = kernel_of(node, self.storage_map)
         inputs = ", ".join(map(self.name, node.inputs))
+        if isinstance(node.op, _PLACED) and node.outputs[0] in self.placed:
+            inputs += f", place=place_{self.placed.index(node.outputs[0])}"
         outputs = [self.name(v) for v in node.outputs]
         self.lines.append(f"{', '.join(outputs)} = {kernel}({inputs})")
         self.nodes_by_line[len(self.lines)] = node
@@ -282,7 +297,8 @@ class _Program:
             self.lines.append(f"del {', '.join(map(self.name, unneeded))}")
 
     def function(self) -> Callable:
-        parameters = ", ".join(map(self.name, self.fgraph.inputs))
+        places = [f"place_{number}" for number in range(len(self.placed))]
+        parameters = ", ".join([*map(self.name, self.fgraph.inputs), *places])
         unneeded = self.last_uses()
         self.lines = [f"def program({parameters}):"]
         for node in self.order:
@@ -304,9 +320,9 @@ class _Program:
         return None
 
 
-def program_of(fgraph: Any) -> Callable:
-    """Return the graph of a step of a loop as a function of its inputs."""
-    return _Program(fgraph, fgraph.toposort(), {}).function()
+def program_of(fgraph: Any, placed: Sequence[Variable]) -> Callable:
+    """Return the graph of a step of a loop as a function: see :class:`_Program`."""
+    return _Program(fgraph, fgraph.toposort(), {}, placed).function()
 
 
 class NodeLinker(JITLinker):
@@ -357,7 +373,14 @@ class NodeLinker(JITLinker):
         thunk_inputs = self.create_thunk_inputs(storage_map)
         thunk_outputs = [storage_map[variable] for variable in fgraph.outputs]
 
+        first_time = True
+
         def compute() -> None:
+            nonlocal first_time
+            if first_time:
+                first_time = False
+                inputs = {v: storage_map[v][0] for v in fgraph.inputs}
+                compile_ahead(kernel_calls(order, inputs, is_for_numpy))
             try:
                 with np.errstate(all="ignore"):
                     outputs = run(*(storage[0] for storage in thunk_inputs))
