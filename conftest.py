@@ -15,6 +15,6 @@ os.environ["PYTENSOR_FLAGS"] = ",".join(
 # Rules for a backend import it, so they are collected only where it is.
 collect_ignore_glob = [
     f"src/lasagne/ops/{folder}/*"
-    for folder, module in (("jax", "jax"), ("pytorch", "torch"))
+    for folder, module in (("jax", "jax"), ("mlx", "mlx"), ("pytorch", "torch"))
     if find_spec(module) is None
 ]

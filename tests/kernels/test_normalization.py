@@ -66,7 +66,7 @@ def test_nothing(shape):
     assert np.isnan(inv_std).all()
     _, g_scale, g_shift = run_guarded(
         kernel.normalize_gradient,
-        [x, channels, channels, channels, channels, x, True],
+        [x, channels, channels, mean, inv_std, x, True],
         [x, channels, channels],
     )
     assert not g_scale.any()

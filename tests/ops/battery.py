@@ -1,31 +1,36 @@
 """Examples of every Op, each with an oracle in plain NumPy.
 
-One battery for all backends: `test_battery.py` evaluates every example on
-each of them, and `table` says which Op runs where. Oracles are written from
-the definitions, in double precision, one output element at a time; those of
-the linear Ops' adjoints follow from the forward ones, entry by entry.
+One battery for all backends: `test_battery.py` runs what is planned for each of
+them, and the table in the documentation says what that is. Oracles are written
+from the definitions, in double precision, one output element at a time; those
+of the linear Ops' adjoints follow from the forward ones, entry by entry.
+
+``python -m tests.ops.battery`` runs everything and writes the table.
 """
 
 import itertools
 import sys
-from collections.abc import Callable, Sequence
-from contextlib import AbstractContextManager, nullcontext
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
-from functools import cached_property, partial
+from functools import cache, cached_property, partial
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
 import numpy as np
-from pytensor.compile.ops import TypeCastingOp
+import pytensor
+import pytensor.tensor as pt
 from pytensor.graph.op import Op
 
+import lasagne.ops
 from lasagne.ops import (
     BatchNorm,
     BatchNormGradient,
     Conv,
     ConvFilterGradient,
     ConvInputGradient,
+    DistinctRows,
     LabelCrossentropy,
     LabelCrossentropyGradient,
     LocalConv,
@@ -39,6 +44,9 @@ from lasagne.ops import (
     TargetCrossentropy,
     TargetCrossentropyGradient,
 )
+from lasagne.ops.random import MRGUniform
+
+PRECISIONS = ("float64", "float32", "float16")
 
 
 @dataclass
@@ -56,9 +64,13 @@ class Example:
     sizes : tuple
         The inputs that follow the arrays.
     is_main : bool
-        Whether it is run in every dtype; the others are in double precision.
+        Whether it stands for its Op where not all examples are run.
     is_smooth : bool
         Whether numeric derivatives exist.
+    dtypes : tuple of str
+        What the Op can compute in.
+    after : function
+        What is done to the outputs, where not they themselves are determined.
     """
 
     op: Op
@@ -67,6 +79,8 @@ class Example:
     sizes: tuple = ()
     is_main: bool = False
     is_smooth: bool = True
+    dtypes: tuple[str, ...] = PRECISIONS
+    after: Callable = list
 
     def in_dtype(self, dtype: str) -> list:
         return [
@@ -81,7 +95,7 @@ class Example:
 
     def apply(self, *arrays: Any) -> list:
         outputs = self.op(*arrays, *self.sizes)
-        return list(outputs) if isinstance(outputs, list | tuple) else [outputs]
+        return self.after(outputs if isinstance(outputs, list | tuple) else [outputs])
 
 
 def transposed(function: Callable, shape: Sequence[int], y: np.ndarray) -> np.ndarray:
@@ -137,10 +151,12 @@ CONVOLUTIONS = {
     "dilation and padding": ((2, 2, 5, 7), (3, 2, 2, 3), (1, 2), ((1, 2), (2, 0)),
                              (2, 3), 1, False),
     "groups": ((2, 4, 5, 3), (4, 2, 3, 2), (2, 1), ((1, 1), (0, 1)), (1, 1), 2, True),
-    "3d": ((1, 1, 3, 3, 4), (2, 1, 2, 1, 3), (1, 1, 2), ((0, 0), (0, 1), (1, 1)),
-           (1, 1, 1), 1, True),
+    "3d": ((1, 2, 3, 3, 4), (4, 1, 2, 1, 3), (1, 1, 2), ((0, 0), (0, 1), (1, 1)),
+           (1, 1, 1), 2, True),
     "empty batch": ((0, 2, 5, 4), (3, 2, 3, 2), (1, 1), ((1, 1), (0, 0)), (1, 1), 1,
                     False),
+    "single elements": ((1, 1, 1, 1), (1, 1, 1, 1), (1, 1), ((0, 0),) * 2, (1, 1), 1,
+                        False),
 }  # fmt: skip
 
 
@@ -227,6 +243,7 @@ POOLINGS = {
     "2d border": ((2, 2, 5, 7), (2, 3), (2, 2), (0, 0), False),
     "3d": ((2, 3, 3, 5), (2, 1, 3), (1, 2, 2), (1, 0, 1), True),
     "empty batch": ((0, 2, 5, 4), (2, 2), (2, 2), (0, 0), True),
+    "single elements": ((1, 1, 1, 1), (1, 1), (1, 1), (0, 0), True),
 }
 
 
@@ -300,8 +317,11 @@ EPSILON = 0.01
 
 def normalized(x, scale, shift, axes):
     """Normalize; give the result, the mean and the inverse standard deviation."""
-    mean = np.mean(x, axes, keepdims=True)
-    inv_std = 1 / np.sqrt(np.mean((x - mean) ** 2, axes, keepdims=True) + EPSILON)
+    count = np.prod([x.shape[axis] for axis in axes])
+    with np.errstate(invalid="ignore"):  # the mean of nothing
+        mean = np.sum(x, axes, keepdims=True) / count
+        variance = np.sum((x - mean) ** 2, axes, keepdims=True) / count
+    inv_std = 1 / np.sqrt(variance + EPSILON)
     scale, shift = np.expand_dims(scale, axes), np.expand_dims(shift, axes)
     y = (x - mean) * inv_std * scale + shift
     return y, mean.squeeze(axes), inv_std.squeeze(axes)
@@ -316,6 +336,8 @@ NORMALIZATIONS = {
     "channels apart": ((3, 2, 3, 2), (0, 2)),
     "per position": ((4, 2, 3), (0,)),
     "no axes": ((2, 3), ()),
+    "empty batch": ((0, 3), (0,)),
+    "single elements": ((1, 1, 1, 1), (0, 2, 3)),
 }
 
 
@@ -391,6 +413,7 @@ def crossentropies():
         "sequences": (2, 3, 4),
         "improbable": (2, 3),
         "empty batch": (0, 3),
+        "single elements": (1, 1),
     }.items():
         rng = np.random.default_rng(list(name.encode()))
         x = rng.standard_normal(shape) * (400 if name == "improbable" else 2)
@@ -419,26 +442,115 @@ def crossentropies():
             )
 
 
+# Random numbers
+
+
+def drawn(state, shape):
+    """Draw from all streams in turn, by the recurrences as they are published."""
+    streams, sample = [list(map(int, stream)) for stream in state], np.zeros(shape)
+    moduli = 2**31 - 1, 2**31 - 21069
+    for i in range(sample.size):
+        x0, x1, x2, y0, y1, y2 = streams[i % len(streams)]
+        x = (2**22 * x1 + (2**7 + 1) * x2) % moduli[0]
+        y = (2**15 * y0 + (2**15 + 1) * y2) % moduli[1]
+        streams[i % len(streams)] = [x, x0, x1, y, y0, y1]
+        sample.flat[i] = ((x - y) % moduli[0] or moduli[0]) / 2**31
+    return np.array(streams, "int32"), sample
+
+
+def random_numbers():
+    """Yield examples of the generator, by a name for each."""
+    rng = np.random.default_rng(0)
+    for name, num_streams, shape in [
+        ("streams asked again", 5, (3, 4)),
+        ("streams not asked", 9, (2, 3)),
+        ("a number", 1, ()),
+    ]:
+        state = rng.integers(1, 2**31 - 21069, (num_streams, 6), "int32")
+        for dtype in ("float64", "float32"):
+            yield (
+                f"MRGUniform: {name}, {dtype}",
+                Example(
+                    MRGUniform(dtype, len(shape)),
+                    [state],
+                    partial(drawn, shape=shape),
+                    shape,
+                    is_main=num_streams == 5,
+                    is_smooth=False,
+                    dtypes=(dtype,),
+                ),
+            )
+
+
+# Lookups
+
+
+def _from_the_start(rows, positions, count):
+    numbers = rows[positions]
+    return pt.switch(numbers < 0, numbers + count, numbers)
+
+
+def lookups():
+    """Yield examples of lookups without repetition, by a name for each."""
+    for name, numbers, count in [
+        ("fewer rows", [[3, 0, 3], [1, 1, 3]], 5),
+        ("fewer numbers", [[70, 20, 70]], 100),
+        ("counted from the end", [-1, 4, -5, 0], 5),
+        ("nothing", np.zeros((0, 2), "int64"), 3),
+    ]:
+        yield (
+            f"DistinctRows: {name}",
+            Example(
+                DistinctRows(),
+                [np.array(numbers)],
+                lambda numbers, count=count: numbers % count,
+                (count,),
+                name == "fewer numbers",
+                False,
+                # Which rows are meant, whatever their order.
+                after=lambda both, count=count: [_from_the_start(*both, count)],
+            ),
+        )
+
+
 EXAMPLES: dict[str, Example] = {
     **dict(convolutions(is_local=False)),
     **dict(convolutions(is_local=True)),
     **dict(poolings()),
     **dict(normalizations()),
     **dict(crossentropies()),
+    **dict(random_numbers()),
+    **dict(lookups()),
 }
 
 
-# Which Op runs where
+# What runs where
 
 
 @dataclass
 class Backend:
-    """A way to run a graph: its mode, and what it computes in."""
+    """A way to run a graph.
+
+    Parameters
+    ----------
+    title : str
+        The head of its column in the table.
+    mode : str
+        PyTensor's name for it.
+    dtypes : tuple of str
+        What it computes in. In the first of them, the elements of arrays do not lie
+        side by side in memory.
+    module : str
+        What must be installed.
+    in_part : tuple of str
+        The dtypes in which it runs only the main example of each Op.
+    """
 
     title: str
     mode: str
-    dtypes: tuple[str, ...]
+    dtypes: tuple[str, ...] = PRECISIONS
     module: str = "numpy"
+    in_part: tuple[str, ...] = ()
 
     @property
     def is_installed(self) -> bool:
@@ -446,50 +558,153 @@ class Backend:
 
 
 BACKENDS = {
-    "python": Backend("Python", "FAST_COMPILE", ("float64", "float32", "float16")),
-    "numba": Backend("Numba", "NUMBA", ("float64", "float32")),
-    "jax": Backend("JAX", "JAX", ("float64", "float32", "float16"), "jax"),
-    "pytorch": Backend("PyTorch", "PYTORCH", ("float64", "float32"), "torch"),
+    "python": Backend("Python", "FAST_COMPILE"),
+    "lasagne": Backend("Numba, by node", "LASAGNE"),
+    # Every example is compiled for itself, in seconds. The kernels are the same.
+    "numba": Backend("Numba, whole", "NUMBA", PRECISIONS[:2], in_part=PRECISIONS[:2]),
+    "jax": Backend("JAX", "JAX", module="jax", in_part=PRECISIONS[1:]),
+    "pytorch": Backend("PyTorch", "PYTORCH", module="torch", in_part=PRECISIONS[1:]),
+    "mlx": Backend("MLX", "MLX", PRECISIONS[1:], module="mlx", in_part=PRECISIONS[2:]),
 }
 
+#: Numba compiles everything once more for arrays that are not contiguous: where
+#: it runs in part, these stand for their families.
+SPREAD_IN_PART = (Conv, LocalConv, MaxPool, BatchNorm, LabelCrossentropy)
 
-def running(backend: str) -> AbstractContextManager:
-    """Return the context to call a function in: PyTorch takes each step as it is.
+TOLERANCES = {"float64": 1e-9, "float32": 1e-4, "float16": 3e-2}
 
-    What it would compile, for half a minute, are PyTensor's rules, not ours.
+#: Everything that the battery does.
+RUNS = [(name, dtype) for name, each in BACKENDS.items() for dtype in each.dtypes]
+
+
+def planned(backend: str, dtype: str) -> list[str]:
+    """List the examples that a backend runs in a dtype."""
+    is_in_part = dtype in BACKENDS[backend].in_part
+    return [
+        name
+        for name, example in EXAMPLES.items()
+        if dtype in example.dtypes and (example.is_main or not is_in_part)
+    ]
+
+
+@contextmanager
+def running(backend: str) -> Iterator[None]:
+    """Call functions in a context where PyTorch and MLX take each step as it is.
+
+    What they would compile, for half a minute, are PyTensor's rules, not ours.
     """
-    if backend != "pytorch":
-        return nullcontext()
-    import torch
+    if backend == "pytorch":
+        import torch
 
-    return torch.compiler.set_stance("force_eager")
+        with torch.compiler.set_stance("force_eager"):
+            yield
+    elif backend == "mlx":
+        import mlx.core as mx
+
+        mx.disable_compile()
+        yield
+        mx.enable_compile()
+    else:
+        yield
 
 
-#: Ops with tests of their own in place of examples: their result is random.
-TESTED_APART = {"MRGUniform": ("float64", "float32")}
+def variables(example: Example, dtype: str) -> list:
+    """Make an input for each array, of unknown shape."""
+    return [
+        pt.tensor(dtype=each.dtype, shape=(None,) * each.ndim)
+        for each in example.in_dtype(dtype)
+    ]
+
+
+def spread(array: np.ndarray) -> np.ndarray:
+    """Copy an array to every other element of a larger one, in Fortran order."""
+    wide = np.zeros([2 * size for size in array.shape], array.dtype, order="F")
+    every_other = tuple(slice(None, None, 2) for _ in array.shape)
+    wide[every_other] = array
+    return wide[every_other]
+
+
+def arguments(name: str, backend: str, dtype: str) -> list[np.ndarray]:
+    """Return the arrays of an example as a backend gets them."""
+    example, how = EXAMPLES[name], BACKENDS[backend]
+    arrays = example.in_dtype(dtype)
+    is_spread = dtype == how.dtypes[0] and (
+        dtype not in how.in_part or isinstance(example.op, SPREAD_IN_PART)
+    )
+    return [*map(spread, arrays)] if is_spread else arrays
+
+
+@cache
+def results(backend: str, dtype: str) -> dict[str, list]:
+    """Evaluate what is planned; give the outputs of each example."""
+    inputs, outputs, arrays, counts = [], [], [], {}
+    for name in planned(backend, dtype):
+        operands = variables(EXAMPLES[name], dtype)
+        results = EXAMPLES[name].apply(*operands)
+        inputs, outputs = inputs + operands, outputs + results
+        arrays += arguments(name, backend, dtype)
+        counts[name] = len(results)
+    # One function of all compiles much faster than a function of each.
+    function = pytensor.function(inputs, outputs, mode=BACKENDS[backend].mode)
+    with running(backend):
+        flat = iter(map(np.asarray, function(*arrays)))
+    return {name: [next(flat) for _ in range(count)] for name, count in counts.items()}
+
+
+def check(name: str, dtype: str, found: list) -> None:
+    """Compare what a backend gives for an example with the oracle."""
+    for result, expected in zip(found, EXAMPLES[name].expected, strict=True):
+        assert result.shape == np.shape(expected)
+        if expected.dtype.kind == "i":
+            assert result.dtype == expected.dtype
+            np.testing.assert_array_equal(result, expected)
+            continue
+        assert result.dtype == dtype
+        scale = np.nanmax(np.abs(expected), initial=1)
+        np.testing.assert_allclose(
+            result.astype("float64") / scale, expected / scale, atol=TOLERANCES[dtype]
+        )
+
+
+def failures(backend: str, dtype: str) -> list[str]:
+    """Run what is planned; tell what went wrong."""
+    messages = []
+    for name, found in results(backend, dtype).items():
+        try:
+            check(name, dtype, found)
+        except AssertionError as error:
+            messages.append(f"{name}: {error}")
+    return messages
+
+
+# Which Op runs where
 
 
 def ops() -> list[str]:
-    """List the names of our Ops, those of the library and of its modules."""
-    names = {
-        name
-        for module in list(sys.modules.values())
-        if getattr(module, "__name__", "").startswith("lasagne.ops")
-        for name, value in vars(module).items()
-        if isinstance(value, type)
-        and issubclass(value, Op)
-        and not issubclass(value, TypeCastingOp)
-        and value.__module__ == module.__name__
-        and not name.startswith("_")
-        and "make_node" in vars(value)
-        # Rewrites make these for Numba alone; tests of the same name try them.
-        and not value.__module__.startswith("lasagne.ops.fused")
-    }
-    return sorted(names)
+    """List the names of our Ops; of those that users, and other Ops, can make.
+
+    Rewrites make more, for Numba alone; tests of the same name try them.
+    """
+    public = [each for each in vars(lasagne.ops).values() if isinstance(each, type)]
+    made = [each for each in (*public, MRGUniform) if issubclass(each, Op)]
+    return sorted(each.__name__ for each in made)
 
 
 TABLE = Path(__file__).parents[2] / "docs/guide/backends.md"
 START, END = "<!-- table -->\n", "<!-- end of table -->\n"
+
+
+def precisions(op: str, backend: str) -> str:
+    """Tell in which precisions a backend runs examples of an Op, in bits."""
+    runs = [
+        (dtype, EXAMPLES[name])
+        for dtype in BACKENDS[backend].dtypes
+        for name in planned(backend, dtype)
+        if type(EXAMPLES[name].op).__name__ == op
+    ]
+    if all(e.dtype.kind == "i" for _, each in runs for e in each.expected):
+        return "integers" if runs else ""
+    return ", ".join(dict.fromkeys(dtype.removeprefix("float") for dtype, _ in runs))
 
 
 def table() -> str:
@@ -497,16 +712,24 @@ def table() -> str:
     lines = ["| Op | " + " | ".join(each.title for each in BACKENDS.values()) + " |"]
     lines.append("|---" * (1 + len(BACKENDS)) + "|")
     for name in ops():
-        cells = []
-        for backend in BACKENDS.values():
-            dtypes = TESTED_APART.get(name, backend.dtypes)
-            cells.append(", ".join(dtype.removeprefix("float") for dtype in dtypes))
+        cells = [precisions(name, backend) for backend in BACKENDS]
         lines.append(f"| `{name}` | " + " | ".join(cells) + " |")
     return "\n".join(lines) + "\n"
 
 
 def put_table() -> None:
-    """Bring the page up to date; ``python -m tests.ops.battery``."""
+    """Run everything, and bring the page up to date."""
+    missing = [each.title for each in BACKENDS.values() if not each.is_installed]
+    if missing:
+        print(f"Not installed, and not tried: {', '.join(missing)}", file=sys.stderr)
+    wrong = [
+        f"{backend}, {dtype}: {message}"
+        for backend, dtype in RUNS
+        if BACKENDS[backend].is_installed
+        for message in failures(backend, dtype)
+    ]
+    if wrong:
+        sys.exit("\n".join(wrong))
     before, _, rest = TABLE.read_text(encoding="utf-8").partition(START)
     _, _, after = rest.partition(END)
     text = before + START + table() + END + after

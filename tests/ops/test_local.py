@@ -8,7 +8,6 @@ import pytensor.tensor as pt
 import pytest
 from pytensor.gradient import verify_grad
 
-from lasagne.kernels import local as kernel
 from lasagne.ops import (
     LocalConv,
     LocalConvFilterGradient,
@@ -207,14 +206,6 @@ def test_dtypes(name, dtype):
     check(name, evaluate(name, "FAST_COMPILE", dtype), dtype)
 
 
-# Numba compiles each of these; the rest of the cases reach the same kernels
-# through Python.
-@pytest.mark.numba
-@pytest.mark.parametrize("name", ["2d-same-channelwise", "3d-everything"])
-def test_numba(name):
-    check(name, evaluate(name, "NUMBA"))
-
-
 def spread(array):
     """Copy an array to every other element of a larger one."""
     wide = np.zeros((*array.shape[:-1], 2 * array.shape[-1]), array.dtype)
@@ -222,9 +213,11 @@ def spread(array):
     return wide[..., ::2]
 
 
+# What the battery has no example of.
 @pytest.mark.numba
-def test_numba_float32_and_non_contiguous():
-    check("1d-causal", evaluate("1d-causal", "NUMBA", "float32", spread), "float32")
+def test_numba_channelwise():
+    name = "2d-same-channelwise"
+    check(name, evaluate(name, "NUMBA", "float32", spread), "float32")
 
 
 @pytest.mark.parametrize(
@@ -246,43 +239,6 @@ def test_jax(name):
 def test_pytorch(name):
     pytest.importorskip("torch")
     check(name, evaluate(name, "PYTORCH"))
-
-
-def between(array, sentinel):
-    """Copy an array to the middle of a larger one; return both."""
-    buffer = np.full((len(array) + 2, *array.shape[1:]), sentinel)
-    buffer[1:-1] = array
-    return buffer[1:-1], buffer
-
-
-@pytest.mark.parametrize("name", CASES)
-def test_kernels_stay_inside_the_arrays(name):
-    x, w, y, parameters = arrays(name)
-    if w.ndim % 2:
-        w, parameters = w[:, np.newaxis], {**parameters, "groups": len(w)}
-    op = LocalConv(x.ndim - 2, **parameters)
-    given = dict(zip("xwy", (x, w, y)))
-    for function, first, second, target in [
-        (kernel.forward, "x", "w", "y"),
-        (kernel.input_gradient, "w", "y", "x"),
-        (kernel.filter_gradient, "x", "y", "w"),
-    ]:
-
-        def promoted(key, array):
-            promote = kernel.promote_filters if key == "w" else kernel.promote
-            return promote[op.ndim](array)
-
-        # Whatever is read from outside, or kept of the result, gives NaN.
-        result, buffer = between(np.full_like(given[target], np.nan), np.inf)
-        function(
-            promoted(first, between(given[first], np.nan)[0]),
-            promoted(second, between(given[second], np.nan)[0]),
-            promoted(target, result),
-            *op.kernel_geometry(w.shape[2 : op.ndim + 2]),
-            op.groups,
-        )
-        assert np.isfinite(result).all()
-        assert np.isinf(buffer[[0, -1]]).all()
 
 
 # Every gradient of a gradient is again a member of the family, so these reach

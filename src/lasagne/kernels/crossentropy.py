@@ -25,14 +25,17 @@ Threads share the rows. Each kernel has a plain twin in NumPy, which the Python
 backend uses.
 """
 
+import sys
+
 import numpy as np
 from numba import njit
 
-from . import exponentials, threads
+from . import exponentials, linking, threads
 from .linking import watch
 from .threads import parallel_ranges
 
 __all__ = [
+    "MODULES",
     "are_in_range",
     "label_gradient",
     "label_losses",
@@ -43,6 +46,9 @@ __all__ = [
     "target_gradient",
     "target_losses",
 ]
+
+#: Where the text of the kernels is written.
+MODULES = (sys.modules[__name__], exponentials, linking, threads)
 
 #: Elements that a thread takes at least: some microseconds' worth of exp().
 _PART = 2048
@@ -173,7 +179,7 @@ def target_gradient(x, targets, g, gx):
 
 
 for _kernel in (label_losses, label_gradient, target_losses, target_gradient):
-    watch(_kernel, exponentials, threads)
+    watch(_kernel, *MODULES)
 
 
 # The same, plainly.

@@ -40,14 +40,19 @@ while all images use it.
 many threads there are.
 """
 
+import sys
+
 import numpy as np
 from numba import njit
 
+from . import geometry, lengths, linking, simd, threads
 from .geometry import demote, output_sizes, promote, shape_text, span
+from .linking import watch
 from .simd import clear, copy
 from .threads import parallel_for
 
 __all__ = [
+    "MODULES",
     "check",
     "demote",
     "demote_filters",
@@ -60,7 +65,18 @@ __all__ = [
     "reversed_taps",
 ]
 
+#: Where the text of the kernels is written.
+MODULES = (sys.modules[__name__], geometry, lengths, linking, simd, threads)
+
 _JIT = {"cache": True, "nogil": True, "fastmath": {"contract"}}
+
+# Functions that only kernels call, and are cached with them: compiled faster.
+_INNER = {
+    "nogil": True,
+    "fastmath": {"contract"},
+    "no_cpython_wrapper": True,
+    "no_cfunc_wrapper": True,
+}
 
 
 @njit(**_JIT)
@@ -127,7 +143,7 @@ def reversed_taps(sizes, before, dilation):
     ), (-dilation[0], -dilation[1], -dilation[2])
 
 
-@njit(cache=True)
+@njit(**_JIT)
 def check(x_shape, w_shape, y_shape, stride, before, after, dilation, groups):
     """Raise a ValueError unless the three shapes belong together."""
     sizes = output_sizes(x_shape[2:], w_shape[2:5], stride, before, after, dilation)
@@ -174,18 +190,18 @@ _FILTERS = 16
 _TASKS = 16
 
 
-@njit(**_JIT)
+@njit(**_INNER)
 def _parts(total, size):
     """Count the parts of a given size, the last perhaps smaller."""
     return (total + size - 1) // size
 
 
-@njit(**_JIT)
+@njit(**_INNER)
 def _volume(sizes):
     return sizes[0] * sizes[1] * sizes[2]
 
 
-@njit(**_JIT)
+@njit(**_INNER)
 def _transfer(
     x,
     x_shape,
@@ -244,7 +260,7 @@ def _transfer(
             position += end - begin
 
 
-@njit(**_JIT)
+@njit(**_INNER)
 def _add_products(left, left_at, right, right_at, total, total_at, count):
     """Multiply two rows of flat arrays element by element, and add to a third."""
     for i in range(count):
@@ -253,7 +269,7 @@ def _add_products(left, left_at, right, right_at, total, total_at, count):
         total[np.uint64(total_at + i)] += product
 
 
-@njit(**_JIT)
+@njit(**_INNER)
 def _with_some_patches(
     task, x, w, y, stride, before, dilation, groups, for_filters, runs, block_size
 ):
@@ -315,7 +331,7 @@ def _with_some_patches(
                             )
 
 
-@njit(**_JIT)
+@njit(**_INNER)
 def _with_patches(x, w, y, stride, before, dilation, groups, for_filters):
     """Compute ``y``, or ``w`` if ``for_filters``, from ``x`` and the other one."""
     num_filters = w.shape[0]
@@ -341,7 +357,7 @@ def filter_gradient(x, y, w, stride, before, dilation, groups):
     _with_patches(x, w, y, stride, before, dilation, groups, True)
 
 
-@njit(**_JIT)
+@njit(**_INNER)
 def _input_gradient_of_channel(task, w, y, x, stride, before, dilation, groups, shares):
     """Compute one channel of a share of the images."""
     num_images, num_channels, channels = x.shape[0], x.shape[1], w.shape[1]
@@ -403,3 +419,7 @@ def input_gradient(w, y, x, stride, before, dilation, groups):
         num_channels * shares,
         (w, y, x, stride, before, dilation, groups, shares),
     )
+
+
+for _kernel in (check, forward, input_gradient, filter_gradient):
+    watch(_kernel, *MODULES)

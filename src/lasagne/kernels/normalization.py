@@ -44,20 +44,26 @@ columns, and the sums of all columns are taken side by side.
 Each kernel has a plain twin in NumPy, to be compared with.
 """
 
+import sys
+
 import numpy as np
 from numba import njit
 
-from . import threads
+from . import linking, threads
 from .linking import watch
 from .threads import parallel_for
 
 __all__ = [
     "LONG_ROW",
+    "MODULES",
     "normalize",
     "normalize_gradient",
     "plain_normalize",
     "plain_normalize_gradient",
 ]
+
+#: Where the text of the kernels is written.
+MODULES = (sys.modules[__name__], linking, threads)
 
 #: From this length on, rows are summed one after the other: two vectors of
 #: single precision on the widest units.
@@ -195,6 +201,15 @@ def _gradient_factors(scale, inv_std, total, product, part):
 
 
 @njit(**_INNER)
+def _gradient_of_scale(product, inv_std, x):
+    """Return a sum over the elements of a channel: zero over nothing.
+
+    Whose deviation is not a number.
+    """
+    return product * inv_std if x.size else 0.0
+
+
+@njit(**_INNER)
 def _gradient_channel(
     x, c, scale, shift, mean, inv_std, gy, rectified, gx, g_scale, g_shift
 ):
@@ -214,7 +229,7 @@ def _gradient_channel(
         total += more
         product += more_product
     g_shift[c] = total
-    g_scale[c] = product * inv_std[c]
+    g_scale[c] = _gradient_of_scale(product, inv_std[c], x)
     factors = _gradient_factors(scale[c], inv_std[c], total, product, _inverse_count(x))
     direct, along, constant = number(factors[0]), number(factors[1]), number(factors[2])
     for n in range(outer):
@@ -328,7 +343,7 @@ def _gradient_columns(
     for j in range(width):
         c = first + j // inner
         g_shift[c] = totals[j]
-        g_scale[c] = products[j] * inv_std[c]
+        g_scale[c] = _gradient_of_scale(products[j], inv_std[c], x)
         directs[j], alongs[j], constants[j] = _gradient_factors(
             scale[c], inv_std[c], totals[j], products[j], part
         )
@@ -420,8 +435,8 @@ def normalize_gradient(
     )
 
 
-watch(normalize, threads)
-watch(normalize_gradient, threads)
+watch(normalize, *MODULES)
+watch(normalize_gradient, *MODULES)
 
 
 # The same, plainly.

@@ -21,12 +21,17 @@ References
        Winter Simulation Conference, pp. 683-689.
 """
 
+import sys
+
 import numpy as np
 from numba import njit
 
+from . import linking, threads
+from .linking import watch
 from .threads import parallel_for
 
 __all__ = [
+    "MODULES",
     "MODULI",
     "SCALES",
     "STREAM_DISTANCE",
@@ -36,6 +41,9 @@ __all__ = [
     "spawn",
     "step_powers",
 ]
+
+#: Where the text of the kernel is written.
+MODULES = (sys.modules[__name__], linking, threads)
 
 #: Modulus of each recurrence.
 MODULI = (2**31 - 1, 2**31 - 21069)
@@ -140,6 +148,9 @@ _CHUNK = 512
 # Samples for which it is not worth waking other threads: about 30 microseconds.
 _SERIAL_SIZE = 2**15
 
+# Functions that only the kernel calls, and are cached with it: compiled faster.
+_INNER = {"nogil": True, "no_cpython_wrapper": True, "no_cfunc_wrapper": True}
+
 
 @njit(cache=True, nogil=True)
 def fill(state, sample, scale):
@@ -165,12 +176,12 @@ def fill(state, sample, scale):
             _fill_chunk(chunk, state, sample, scale)
 
 
-@njit(cache=True, nogil=True)
+@njit(**_INNER)
 def _num_chunks(state, sample):
     return (min(len(state), sample.size) + _CHUNK - 1) // _CHUNK
 
 
-@njit(cache=True, nogil=True)
+@njit(**_INNER)
 def _fill_chunk(chunk, state, sample, scale):
     """Draw what the streams of one chunk contribute."""
     modulus_1, modulus_2 = 2**31 - 1, 2**31 - 21069
@@ -212,3 +223,6 @@ def _fill_chunk(chunk, state, sample, scale):
     for s in range(len(state)):
         for j in range(6):
             state[s, j] = columns[j, s]
+
+
+watch(fill, *MODULES)

@@ -97,4 +97,5 @@ __all__ = [
 ]
 
 register_when_used("pytensor.link.jax.dispatch", f"{__name__}.jax")
+register_when_used("pytensor.link.mlx.dispatch", f"{__name__}.mlx")
 register_when_used("pytensor.link.pytorch.dispatch", f"{__name__}.pytorch")

@@ -12,7 +12,7 @@ from typing import Any
 import jax
 import jax.numpy as jnp
 import numpy as np
-from pytensor.graph.basic import Apply, Constant, Variable
+from pytensor.graph.basic import Apply, Variable
 from pytensor.graph.traversal import graph_inputs
 from pytensor.link.jax.dispatch import jax_funcify
 from pytensor.raise_op import CheckAndRaise
@@ -20,7 +20,8 @@ from pytensor.scalar.basic import Composite, ScalarOp
 from pytensor.tensor.basic import ARange, ScalarFromTensor
 from pytensor.tensor.elemwise import Elemwise
 from pytensor.tensor.math import Prod, Sum
-from pytensor.tensor.shape import Shape, Shape_i
+
+from .._checks import depends_on_shapes_only, is_of_broadcasting
 
 _elemwise_rule = jax_funcify.dispatch(Elemwise)
 _check_rule = jax_funcify.dispatch(CheckAndRaise)
@@ -125,10 +126,9 @@ def jax_funcify_CheckAndRaise(
     PyTensor warns of every check that it drops, this only of those that cannot
     be made.
     """
-    # JAX itself refuses shapes that do not fit.
-    if op.msg.startswith("Could not broadcast dimensions"):
+    if is_of_broadcasting(op):
         return lambda x, *conditions: x
-    if not all(map(_depends_on_shapes_only, node.inputs[1:])):
+    if not all(map(depends_on_shapes_only, node.inputs[1:])):
         return _check_rule(op, node=node, **kwargs)
 
     def check(x, *conditions):
@@ -137,15 +137,6 @@ def jax_funcify_CheckAndRaise(
         return x
 
     return check
-
-
-def _depends_on_shapes_only(variable: Variable) -> bool:
-    """Tell whether a variable is computed from sizes and constants."""
-    if variable.owner is None:
-        return isinstance(variable, Constant)
-    if isinstance(variable.owner.op, Shape | Shape_i):
-        return True
-    return all(map(_depends_on_shapes_only, variable.owner.inputs))
 
 
 @jax_funcify.register(ARange)

@@ -5,13 +5,9 @@ from typing import Any
 
 import numpy as np
 from pytensor.graph.basic import Apply
-from pytensor.link.numba.dispatch.basic import (
-    numba_njit,
-    register_funcify_and_cache_key,
-)
+from pytensor.link.numba.dispatch.basic import numba_njit
 
 from ...kernels import crossentropy as kernel
-from ...kernels import exponentials
 from ..crossentropy import (
     OUT_OF_RANGE,
     LabelCrossentropy,
@@ -19,7 +15,7 @@ from ..crossentropy import (
     TargetCrossentropy,
     TargetCrossentropyGradient,
 )
-from ._keys import kernel_key
+from ._keys import kernel_key, register
 
 _are_in_range = kernel.are_in_range
 
@@ -48,80 +44,75 @@ def _check(fits):
 
 
 @numba_njit
-def _checked_labels(labels, num_classes):
+def _checked_labels(x, labels):
+    _check(labels.shape == x.shape[:-1])
     labels = _flat(labels)
-    if not _are_in_range(labels, num_classes):
+    if not _are_in_range(labels, x.shape[-1]):
         raise IndexError(OUT_OF_RANGE)
     return labels.astype(np.int64)
 
 
-@register_funcify_and_cache_key(LabelCrossentropy)
+@numba_njit
+def _checked_targets(x, targets):
+    _check(targets.shape == x.shape)
+    return _rows(targets)
+
+
+def _losses(op: Any, function: Callable, checked: Callable) -> tuple[Callable, str]:
+    """Return the rule of a loss: a kernel, and how it takes what is right."""
+
+    @numba_njit
+    def crossentropy(x, right):
+        right = checked(x, right)
+        losses = np.empty(x.shape[:-1], x.dtype)
+        function(_rows(x), right, losses.reshape(-1))
+        return losses
+
+    return crossentropy, kernel_key(op, *kernel.MODULES)
+
+
+def _gradient(op: Any, function: Callable, checked: Callable) -> tuple[Callable, str]:
+    """Return the rule of the gradient of a loss."""
+
+    @numba_njit
+    def crossentropy_gradient(x, right, g):
+        _check(g.shape == x.shape[:-1])
+        right = checked(x, right)
+        rows = _rows(x)
+        gx = np.empty(rows.shape, x.dtype)
+        function(rows, right, _flat(g), gx)
+        return gx.reshape(x.shape)
+
+    return crossentropy_gradient, kernel_key(op, *kernel.MODULES)
+
+
+@register(LabelCrossentropy)
 def numba_funcify_LabelCrossentropy(
     op: LabelCrossentropy, node: Apply, **kwargs: Any
 ) -> tuple[Callable, str]:
     """Call :func:`lasagne.kernels.crossentropy.label_losses`."""
-    label_losses = kernel.label_losses
-
-    @numba_njit
-    def label_crossentropy(x, labels):
-        _check(labels.shape == x.shape[:-1])
-        checked = _checked_labels(labels, x.shape[-1])
-        losses = np.empty(x.shape[:-1], x.dtype)
-        label_losses(_rows(x), checked, losses.reshape(-1))
-        return losses
-
-    return label_crossentropy, kernel_key(op, kernel, exponentials)
+    return _losses(op, kernel.label_losses, _checked_labels)
 
 
-@register_funcify_and_cache_key(LabelCrossentropyGradient)
+@register(LabelCrossentropyGradient)
 def numba_funcify_LabelCrossentropyGradient(
     op: LabelCrossentropyGradient, node: Apply, **kwargs: Any
 ) -> tuple[Callable, str]:
     """Call :func:`lasagne.kernels.crossentropy.label_gradient`."""
-    label_gradient = kernel.label_gradient
-
-    @numba_njit
-    def label_crossentropy_gradient(x, labels, g):
-        _check(labels.shape == x.shape[:-1] and g.shape == x.shape[:-1])
-        checked = _checked_labels(labels, x.shape[-1])
-        rows = _rows(x)
-        gx = np.empty(rows.shape, x.dtype)
-        label_gradient(rows, checked, _flat(g), gx)
-        return gx.reshape(x.shape)
-
-    return label_crossentropy_gradient, kernel_key(op, kernel, exponentials)
+    return _gradient(op, kernel.label_gradient, _checked_labels)
 
 
-@register_funcify_and_cache_key(TargetCrossentropy)
+@register(TargetCrossentropy)
 def numba_funcify_TargetCrossentropy(
     op: TargetCrossentropy, node: Apply, **kwargs: Any
 ) -> tuple[Callable, str]:
     """Call :func:`lasagne.kernels.crossentropy.target_losses`."""
-    target_losses = kernel.target_losses
-
-    @numba_njit
-    def target_crossentropy(x, targets):
-        _check(targets.shape == x.shape)
-        losses = np.empty(x.shape[:-1], x.dtype)
-        target_losses(_rows(x), _rows(targets), losses.reshape(-1))
-        return losses
-
-    return target_crossentropy, kernel_key(op, kernel, exponentials)
+    return _losses(op, kernel.target_losses, _checked_targets)
 
 
-@register_funcify_and_cache_key(TargetCrossentropyGradient)
+@register(TargetCrossentropyGradient)
 def numba_funcify_TargetCrossentropyGradient(
     op: TargetCrossentropyGradient, node: Apply, **kwargs: Any
 ) -> tuple[Callable, str]:
     """Call :func:`lasagne.kernels.crossentropy.target_gradient`."""
-    target_gradient = kernel.target_gradient
-
-    @numba_njit
-    def target_crossentropy_gradient(x, targets, g):
-        _check(targets.shape == x.shape and g.shape == x.shape[:-1])
-        rows = _rows(x)
-        gx = np.empty(rows.shape, x.dtype)
-        target_gradient(rows, _rows(targets), _flat(g), gx)
-        return gx.reshape(x.shape)
-
-    return target_crossentropy_gradient, kernel_key(op, kernel, exponentials)
+    return _gradient(op, kernel.target_gradient, _checked_targets)

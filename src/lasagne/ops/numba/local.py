@@ -4,21 +4,28 @@ from collections.abc import Callable
 from typing import Any
 
 import numpy as np
+from numba import from_dtype, types
 from pytensor.graph.basic import Apply
-from pytensor.link.numba.dispatch.basic import (
-    numba_njit,
-    register_funcify_and_cache_key,
-)
+from pytensor.link.numba.dispatch.basic import numba_njit
 
-from ...kernels import geometry, lengths, simd
 from ...kernels import local as kernel
+from ...kernels.linking import external
 from ..local import LocalConv, LocalConvFilterGradient, LocalConvInputGradient
-from ._keys import kernel_key
+from ._keys import kernel_key, register
 from .conv import _padding, _promote_sizes, _steps
 
 
 def _key(op: Any) -> str:
-    return kernel_key(op, kernel, geometry, simd, lengths)
+    return kernel_key(op, *kernel.MODULES)
+
+
+def _kernel(function: Any, node: Apply, ranks: tuple[int, int, int]) -> Callable:
+    """Return a way to call a kernel for three arrays of given ranks."""
+    number = from_dtype(np.dtype(node.inputs[0].type.dtype))
+    arrays = (types.Array(number, rank, "C") for rank in ranks)
+    triple = types.UniTuple(types.int64, 3)
+    arguments = (*arrays, triple, triple, triple, types.int64)
+    return external(function, arguments, *kernel.MODULES)
 
 
 def _taps(op: Any) -> Callable:
@@ -36,7 +43,7 @@ def _num_groups(op: Any) -> Callable:
     return numba_njit(lambda num_filters: groups)
 
 
-@register_funcify_and_cache_key(LocalConv)
+@register(LocalConv)
 def numba_funcify_LocalConv(
     op: LocalConv, node: Apply, **kwargs: Any
 ) -> tuple[Callable, str]:
@@ -45,7 +52,7 @@ def numba_funcify_LocalConv(
     promote_filters = kernel.promote_filters[op.ndim]
     padding, taps, num_groups = _padding(op), _taps(op), _num_groups(op)
     stride, dilation = _steps(op)
-    forward, check = kernel.forward, kernel.check
+    forward, check = _kernel(kernel.forward, node, (5, 8, 5)), kernel.check
 
     @numba_njit
     def local_conv(x, w):
@@ -61,7 +68,7 @@ def numba_funcify_LocalConv(
     return local_conv, _key(op)
 
 
-@register_funcify_and_cache_key(LocalConvInputGradient)
+@register(LocalConvInputGradient)
 def numba_funcify_LocalConvInputGradient(
     op: LocalConvInputGradient, node: Apply, **kwargs: Any
 ) -> tuple[Callable, str]:
@@ -73,7 +80,8 @@ def numba_funcify_LocalConvInputGradient(
     )
     padding, taps, num_groups = _padding(op), _taps(op), _num_groups(op)
     stride, dilation = _steps(op)
-    input_gradient, check = kernel.input_gradient, kernel.check
+    input_gradient = _kernel(kernel.input_gradient, node, (8, 5, 5))
+    check = kernel.check
 
     @numba_njit
     def local_conv_input_gradient(w, y, *sizes):
@@ -89,7 +97,7 @@ def numba_funcify_LocalConvInputGradient(
     return local_conv_input_gradient, _key(op)
 
 
-@register_funcify_and_cache_key(LocalConvFilterGradient)
+@register(LocalConvFilterGradient)
 def numba_funcify_LocalConvFilterGradient(
     op: LocalConvFilterGradient, node: Apply, **kwargs: Any
 ) -> tuple[Callable, str]:
@@ -98,7 +106,8 @@ def numba_funcify_LocalConvFilterGradient(
     padding, taps, num_groups = _padding(op), _taps(op), _num_groups(op)
     stride, dilation = _steps(op)
     promote_sizes = _promote_sizes[op.ndim]
-    filter_gradient, check = kernel.filter_gradient, kernel.check
+    filter_gradient = _kernel(kernel.filter_gradient, node, (5, 5, 8))
+    check = kernel.check
 
     @numba_njit
     def local_conv_filter_gradient(x, y, *sizes):

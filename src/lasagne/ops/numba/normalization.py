@@ -6,16 +6,12 @@ from typing import Any, NamedTuple
 import numpy as np
 from numba import from_dtype, types
 from pytensor.graph.basic import Apply
-from pytensor.link.numba.dispatch.basic import (
-    numba_njit,
-    register_funcify_and_cache_key,
-)
+from pytensor.link.numba.dispatch.basic import numba_njit
 
 from ...kernels import normalization as kernel
-from ...kernels import threads
 from ...kernels.linking import external
 from ..normalization import BatchNorm, BatchNormGradient
-from ._keys import kernel_key
+from ._keys import kernel_key, register
 
 __all__ = ["arrangement", "gradient", "normalization", "normalization_key"]
 
@@ -87,7 +83,7 @@ def _types(node: Apply) -> tuple[types.Type, types.Type, types.Type]:
 
 def normalization_key(op: Any, node: Apply) -> str:
     """Return the key under which a rule is kept on disk."""
-    return kernel_key(op, kernel, threads, ndim=node.inputs[0].type.ndim)
+    return kernel_key(op, *kernel.MODULES, ndim=node.inputs[0].type.ndim)
 
 
 def normalization(op: Any, node: Apply, least: float, below: float) -> Callable:
@@ -95,7 +91,7 @@ def normalization(op: Any, node: Apply, least: float, below: float) -> Callable:
     arrange, check, restore = arrangement(op, node)
     number, rows, row = _types(node)
     inputs = (rows, row, row, types.float64, rows, number, number)
-    normalize = external(kernel.normalize, (*inputs, rows, row, row), kernel, threads)
+    normalize = external(kernel.normalize, (*inputs, rows, row, row), *kernel.MODULES)
     convert = np.dtype(node.inputs[0].type.dtype).type
     lowest, instead = convert(least), convert(below)
 
@@ -124,7 +120,7 @@ def normalization(op: Any, node: Apply, least: float, below: float) -> Callable:
     return normalize_arranged
 
 
-@register_funcify_and_cache_key(BatchNorm)
+@register(BatchNorm)
 def numba_funcify_BatchNorm(
     op: BatchNorm, node: Apply, **kwargs: Any
 ) -> tuple[Callable, str]:
@@ -145,7 +141,7 @@ def gradient(op: Any, node: Apply, rectified: bool) -> Callable:
     _, rows, row = _types(node)
     inputs = (rows, row, row, row, row, rows, types.boolean)
     normalize_gradient = external(
-        kernel.normalize_gradient, (*inputs, rows, row, row), kernel, threads
+        kernel.normalize_gradient, (*inputs, rows, row, row), *kernel.MODULES
     )
 
     @numba_njit
@@ -179,7 +175,7 @@ def gradient(op: Any, node: Apply, rectified: bool) -> Callable:
     return go_back
 
 
-@register_funcify_and_cache_key(BatchNormGradient)
+@register(BatchNormGradient)
 def numba_funcify_BatchNormGradient(
     op: BatchNormGradient, node: Apply, **kwargs: Any
 ) -> tuple[Callable, str]:

@@ -5,14 +5,11 @@ from typing import Any
 
 import numpy as np
 from pytensor.graph.basic import Apply
-from pytensor.link.numba.dispatch.basic import (
-    numba_njit,
-    register_funcify_and_cache_key,
-)
+from pytensor.link.numba.dispatch.basic import numba_njit
 
 from ...kernels import random as kernel
 from ..random import MRGUniform
-from ._keys import kernel_key
+from ._keys import kernel_key, register
 
 
 def _shape_of(ndim: int) -> Callable:
@@ -25,7 +22,7 @@ def _shape_of(ndim: int) -> Callable:
     return numba_njit(eval(f"lambda {', '.join(names)}: ({items})"))
 
 
-@register_funcify_and_cache_key(MRGUniform)
+@register(MRGUniform)
 def numba_funcify_MRGUniform(
     op: MRGUniform, node: Apply, **kwargs: Any
 ) -> tuple[Callable, str]:
@@ -41,4 +38,4 @@ def numba_funcify_MRGUniform(
         fill(new_state, sample.reshape(-1), scale)
         return new_state, sample
 
-    return mrg_uniform, kernel_key(op, kernel)
+    return mrg_uniform, kernel_key(op, *kernel.MODULES)
