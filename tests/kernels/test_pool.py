@@ -14,14 +14,15 @@ WINDOWS = (1, 2, 3, 5, 40)
 SIZES = (1, 2, 7, 8, 15, 16, 17, 24, 33, 70)
 
 
-def random_geometry(rng, stride):
-    """Draw the shape of an input, and windows over it."""
+def random_geometry(rng, stride, window=None):
+    """Draw the shape of an input, and windows over it if they are not given."""
     sizes = (int(rng.choice([1, 1, 3])), int(rng.choice([1, 4, 7])))
     sizes += (int(rng.choice(SIZES)),)
-    window = (int(rng.integers(1, 4)), int(rng.integers(1, 4)))
-    window += (int(rng.choice(WINDOWS)),)
-    if rng.random() < 0.2:
-        window = (window[0], sizes[1], sizes[2])
+    if window is None:
+        window = (int(rng.integers(1, 4)), int(rng.integers(1, 4)))
+        window += (int(rng.choice(WINDOWS)),)
+        if rng.random() < 0.2:
+            window = (window[0], sizes[1], sizes[2])
     strides = (int(rng.integers(1, 3)), int(rng.integers(1, 4)), stride)
     padding = tuple(int(rng.integers(0, each)) for each in window)
     if rng.random() < 0.4:
@@ -29,16 +30,18 @@ def random_geometry(rng, stride):
     return sizes, window, strides, padding
 
 
-def runs(rng, dtype, sizes, window, stride, padding):
+def runs(rng, dtype, sizes, window, stride, padding, images=2, more=1):
     """Yield kernels by name, with their arguments and an array like the result."""
-    # The kernels must be safe whatever the number of windows.
+    # The kernels must be safe with more windows than there are.
     count = tuple(
-        max(0, pool_output_length(*axis, True)) + int(rng.integers(0, 2))
+        max(0, pool_output_length(*axis, True)) + int(rng.integers(0, more + 1))
         for axis in zip(sizes, window, stride, padding)
     )
     # Many ties, and no negative numbers, which some types do not have.
-    x = rng.integers(0, 5, (2, *sizes)).astype(dtype)
-    gx, gy = (rng.integers(0, 9, (2, *each)).astype(dtype) for each in (sizes, count))
+    x = rng.integers(0, 5, (images, *sizes)).astype(dtype)
+    gx, gy = (
+        rng.integers(0, 9, (images, *each)).astype(dtype) for each in (sizes, count)
+    )
     where = window, stride, padding
     unknown = x.copy()
     if np.issubdtype(dtype, np.floating):
@@ -53,10 +56,10 @@ def runs(rng, dtype, sizes, window, stride, padding):
         yield "sum_pool_adjoint", [gy, *where, mode], x
 
 
-def assert_like_twin(name, arguments, like, phases):
+def assert_like_twin(name, arguments, like, made_for):
     """Run a kernel and its plain twin on guarded arrays."""
     plain, fast = getattr(kernel, f"plain_{name}"), getattr(kernel, name)
-    further = () if name == "max_pool_gather" else (phases,)
+    further = () if name == "max_pool_gather" else (made_for,)
     like = np.zeros_like(like)
     if np.issubdtype(like.dtype, np.floating):
         [expected] = run_guarded(plain, arguments, [like])
@@ -75,54 +78,99 @@ def assert_like_twin(name, arguments, like, phases):
     )
 
 
+# To compile a kernel takes seconds, so not every dtype meets every kind.
 @pytest.mark.parametrize(
-    ("dtype", "stride"),
+    ("dtype", "window", "stride"),
     [
-        ("float32", 1),
-        ("float32", 2),
-        ("float32", 4),
-        ("float32", 6),
-        ("float64", 2),
-        ("float64", 3),
+        ("float32", (1, 2, 2), 2),
+        ("float32", (1, 3, 3), 1),
+        ("float32", (2, 2, 5), 4),
+        ("float32", (None, None, None), 2),
+        ("float32", (None, None, None), 6),
+        ("float64", (1, 3, 3), 2),
+        ("float64", (3, 1, 2), 3),
     ],
 )
-def test_equal_their_plain_twins(dtype, stride):
+def test_equal_their_plain_twins(dtype, window, stride):
     rng = np.random.default_rng(stride)
-    for _ in range(10):
-        geometry = random_geometry(rng, stride)
+    made_for = kernel.made_for(window, stride)
+    given = None if None in window else window
+    # Those that a kernel is made for, then others.
+    for choice in (given, given, given, given, given, None, None, None, None):
+        geometry = random_geometry(rng, stride, choice)
         for run in runs(rng, dtype, *geometry):
-            assert_like_twin(*run, kernel.phases_for(stride))
+            assert_like_twin(*run, made_for)
 
 
 @pytest.mark.parametrize("dtype", ["uint8", "int64"])
 def test_integers(dtype):
     rng = np.random.default_rng(0)
-    for _ in range(6):
-        geometry = random_geometry(rng, 2)
+    made_for = kernel.made_for((2, 1, 3), 2)
+    for choice in ((2, 1, 3), (2, 1, 3), (2, 1, 3), None, None):
+        geometry = random_geometry(rng, 2, choice)
         for name, arguments, like in runs(rng, dtype, *geometry):
             if name == "max_pool" or (name == "sum_pool" and dtype == "int64"):
-                assert_like_twin(name, arguments, like, (0, 0))
+                assert_like_twin(name, arguments, like, made_for)
+
+
+@pytest.mark.parametrize("size", [(1, 1, 1), (1, 7, 7), (3, 5, 8)])
+@pytest.mark.parametrize("images", [1, 37])
+def test_windows_that_are_images(size, images):
+    rng = np.random.default_rng(images)
+    around = tuple(each + 2 for each in size)
+    for window, padding in ((size, (0, 0, 0)), (around, (1, 1, 1))):
+        geometry = size, window, size, padding
+        for run in runs(rng, "float32", *geometry, images=images, more=0):
+            assert run[-1].shape in ((images, 1, 1, 1), (images, *size))
+            assert_like_twin(*run, kernel.ANYTHING)
+
+
+@pytest.mark.parametrize("dtype", ["float32", "uint8"])
+@pytest.mark.parametrize("window", [(1, 1, 4), (2, 2, 19)])
+def test_windows_that_are_far_apart(dtype, window):
+    rng = np.random.default_rng(0)
+    geometry = (2, 3, 600), window, (1, 2, 6), (0, 1, 2)
+    for name, arguments, like in runs(rng, dtype, *geometry, images=1):
+        if name == "max_pool" or dtype == "float32":
+            assert_like_twin(name, arguments, like, kernel.made_for(window, 6))
+
+
+def test_averages_do_not_depend_on_the_other_images():
+    x = np.random.default_rng(0).standard_normal((37, 1, 7, 7)).astype("float32")
+    where = (1, 7, 7), (1, 1, 1), (0, 0, 0), kernel.AVERAGE_WINDOW
+    together = np.empty((37, 1, 1, 1), "float32")
+    alone = np.empty_like(together)
+    made_for = kernel.made_for(where[0], 6)
+    kernel.sum_pool(x, *where, together, made_for)
+    for i in range(37):
+        kernel.sum_pool(x[i : i + 1], *where, alone[i : i + 1], made_for)
+    np.testing.assert_array_equal(together, alone)
 
 
 def test_what_a_kernel_is_made_for_does_not_matter():
     rng = np.random.default_rng(0)
     geometry = (1, 5, 33), (1, 3, 3), (1, 2, 2), (0, 1, 1)
     for run in runs(rng, "float64", *geometry):
-        assert_like_twin(*run, kernel.phases_for(None))
+        assert_like_twin(*run, kernel.made_for((1, 3, 3), None))
 
 
 @pytest.mark.parametrize("shape", [(0, 1, 4, 6), (2, 0, 4, 6), (2, 1, 4, 0)])
 def test_nothing_to_pool(shape):
     where = (1, 2, 2), (1, 2, 2), (0, 1, 1)
+    made_for = kernel.made_for((1, 2, 2), 2)
     x, y = np.zeros(shape), np.full((*shape[:2], 3, 4), np.nan)
-    kernel.max_pool(x, *where, y, (0, 0))
+    kernel.max_pool(x, *where, y, made_for)
     assert (y == -np.inf).all() or x.size
-    kernel.sum_pool(x, *where, kernel.AVERAGE_INSIDE, y, (0, 0))
+    kernel.sum_pool(x, *where, kernel.AVERAGE_INSIDE, y, made_for)
     np.testing.assert_array_equal(y, 0)
-    kernel.max_pool_gradient(x, y, y, *where, x, (0, 0))
-    kernel.sum_pool_adjoint(y, *where, kernel.SUM, x, (0, 0))
+    kernel.max_pool_gradient(x, y, y, *where, x, made_for)
+    kernel.sum_pool_adjoint(y, *where, kernel.SUM, x, made_for)
 
 
-def test_strides_that_kernels_are_made_for():
-    assert [len(kernel.phases_for(stride)) for stride in (1, 2, 4)] == [1, 2, 4]
-    assert kernel.phases_for(50) == kernel.phases_for(None) == (0,)
+def test_windows_that_kernels_are_made_for():
+    assert kernel.made_for((2,), 1) == ((0,), ((0,), (0,), (0, 0)))
+    assert kernel.made_for((1, 3, 2), 2) == ((0, 0), ((0,), (0, 0, 0), (0, 0)))
+    for window in ((None, 2), (2, None), (2, 50), (4, 4, 2)):
+        assert kernel.made_for(window, 4) == ((0,) * 4, None)
+    assert kernel.made_for((3, 3), 50) == (None, None)
+    assert kernel.made_for((3, 3), None) == ((0,), None)

@@ -38,6 +38,8 @@ CASES = {
     "2d-overlap": ((2, 3, 8, 9), (3, 3), {"stride": 2, "padding": 1}),
     "2d-stride-one": ((2, 1, 6, 40), (3, 3), {"stride": 1, "padding": (1, 0)}),
     "2d-mixed": ((2, 2, 9, 8), (4, 2), {"stride": (2, 3), "padding": (3, 1)}),
+    # Large enough for kernels that are made for the windows.
+    "2d-many": ((60, 2, 7, 9), (3, 3), {"stride": 2, "padding": 1}),
     "2d-border": ((2, 2, 9, 8), (2, 3), {"ignore_border": False}),
     "2d-border-overlap": ((1, 2, 9, 8), (4, 3), {"stride": 1, "ignore_border": False}),
     "2d-one-window": ((2, 3, 5, 6), (5, 6), {}),

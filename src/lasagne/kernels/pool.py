@@ -37,19 +37,21 @@ nothing is scattered to another. So results do not depend on how many threads th
 are. There are two ways to a row:
 
 * Row by row, if the kernel is made for the stride along the last axis. The rows of
-  a window are combined element by element, and split in phases, so that the rest
-  is done in vectors of neighbouring windows: see :mod:`.pool_vectors`. On the way
-  back a vector of elements collects from all windows it is in.
+  a window are combined element by element, then split in phases, so that the rest
+  is done in vectors of neighbouring windows: in registers, if the kernel is made
+  for the size of the windows as well (:mod:`.pool_rows`), and in memory otherwise
+  (:mod:`.pool_vectors`). On the way back a vector of elements collects from all
+  windows it is in.
 * Window by window otherwise, in vectors along the rows of each window. Windows made
   of whole rows are single runs of memory first, which makes pooling everything one
-  sum in order.
+  sum in order. Short windows are reduced together, as many as a vector has lanes.
 
 Sums have the dtype of the array. Row by row they are added in the order of rows,
 then of columns; window by window the lanes of a vector are summed apart, and then
 pairwise. An average is the sum, divided once.
 
-The last argument of a kernel, ``phases``, says what it is made for; it comes from
-:func:`phases_for`, and changes nothing but the time.
+The last argument of a kernel says what it is made for; it comes from
+:func:`made_for`, and changes nothing but the time.
 
 Each kernel has a plain twin of the same signature but for that, ``plain_max_pool``
 and so on, which says the same in a few lines of NumPy, slowly.
@@ -57,25 +59,36 @@ and so on, which says the same in a few lines of NumPy, slowly.
 
 import sys
 from collections import namedtuple
+from functools import cache
+from math import prod
 
 import numpy as np
 from numba import njit
 
-from . import linking, pool_vectors, simd, threads
+from . import linking, pool_rows, pool_vectors, simd, threads
 from .linking import kernel
-from .pool_vectors import fold, reduce, send, slide, smallest, spread
+from .pool_rows import (
+    MOST_TOGETHER,
+    fetch,
+    gather_row,
+    reduce_together,
+    send_together,
+    spread_row,
+)
+from .pool_vectors import divide, fold, reduce, send, slide, smallest, spread
 from .simd import VECTOR_BYTES, clear
 from .threads import parallel_ranges
 
 __all__ = [
+    "ANYTHING",
     "AVERAGE_INSIDE",
     "AVERAGE_WINDOW",
     "MODULES",
     "SUM",
+    "made_for",
     "max_pool",
     "max_pool_gather",
     "max_pool_gradient",
-    "phases_for",
     "plain_max_pool",
     "plain_max_pool_gather",
     "plain_max_pool_gradient",
@@ -86,14 +99,28 @@ __all__ = [
 ]
 
 #: Where the text of the kernels is written.
-MODULES = (sys.modules[__name__], linking, pool_vectors, simd, threads)
+MODULES = (sys.modules[__name__], linking, pool_rows, pool_vectors, simd, threads)
 
 #: Divisors of a sum: none; the size of the window, whatever sticks out of the
 #: input included; the number of elements that are in it.
 SUM, AVERAGE_WINDOW, AVERAGE_INSIDE = 0, 1, 2
 
-#: Strides along the last axis, at most, to split rows for.
-_MOST_PHASES = 4
+#: What kernels are made for that know nothing of windows. They are slower.
+ANYTHING = None, None
+
+#: Strides, and windows, along the last axis that a kernel may be made for, at most.
+_MOST_PHASES, _MOST_TAPS = 4, 5
+
+#: Rows of windows that a kernel may be made for, at most.
+_MOST_ROWS = 9
+
+#: Bytes of a row from which on rows of windows are brought into the cache one by
+#: one, as long as they stay there.
+_LONG_ROW = 256
+
+#: Elements of windows that are reduced together, at most: beyond that, memory
+#: delivers less when many places are read in turn.
+_SHORT_WINDOW = 512
 
 #: Bytes of rows that are kept between two steps: they stay in the first cache.
 _KEPT_BYTES = 1 << 12
@@ -106,21 +133,37 @@ _MOST_PARTS, _PART = 256, 1 << 14
 _INNER = {"nogil": True, "no_cpython_wrapper": True, "no_cfunc_wrapper": True}
 
 
-def phases_for(stride: int | None) -> tuple[int, ...]:
-    """Return what tells a kernel which stride along the last axis it is made for.
+@cache
+def made_for(window: tuple[int | None, ...], stride: int | None) -> tuple:
+    """Return what tells a kernel which windows it is made for.
 
     Parameters
     ----------
+    window : tuple of int or None
+        Sizes along all axes; ``None`` for those that are unknown.
     stride : int or None
-        ``None`` if it is unknown.
+        The stride along the last axis, or ``None`` if it is unknown.
 
     Returns
     -------
-    tuple of int
-        As many zeros as the stride, such that it is in the type; one if the stride
-        is unknown or large. Kernels compute the same whatever they are made for.
+    tuple
+        Phases and taps: as many zeros as the stride, and as the window along each
+        of three axes, such that they are in the type. Instead of taps there is
+        ``None`` if windows are unknown or large, and :data:`ANYTHING` instead of both
+        if strides are large.
+        If the stride is unknown, there is one phase. Kernels compute the same
+        whatever they are made for.
     """
-    return (0,) * (1 if stride is None or stride > _MOST_PHASES else stride)
+    if stride is None:
+        return (0,), None
+    if stride > _MOST_PHASES:
+        return ANYTHING
+    phases = (0,) * stride
+    # What is unknown counts as large.
+    *rows, columns = (_MOST_ROWS + 1 if size is None else size for size in window)
+    if columns > _MOST_TAPS or prod(rows) > _MOST_ROWS:
+        return phases, None
+    return phases, tuple((0,) * size for size in (1, 1, *rows, columns)[-3:])
 
 
 @njit(**_INNER)
@@ -238,10 +281,11 @@ def _divisor_of_row(divisors, od, oh, number):
 
 
 @njit(**_INNER)
-def _divided(value, divisors, od, oh, ow):
+def _divisor(divisors, od, oh, ow, number):
+    """Return the divisor of a window."""
     if divisors is None:
-        return value
-    return value / (divisors[0][od] * divisors[1][oh] * divisors[2][ow])
+        return number.type(1)
+    return divisors[0][od] * divisors[1][oh] * divisors[2][ow]
 
 
 @njit(**_INNER)
@@ -259,9 +303,22 @@ def _rows(n, sizes, depths, heights):
 
 
 @njit(**_INNER)
-def _is_made_for(axes, phases):
-    """Tell whether rows are to be split; otherwise it is window by window."""
-    return axes.stride[2] == len(phases) and axes.counts[2] > 1
+def _is_made_for(axes, phases, taps):
+    """Tell whether windows can be pooled row by row."""
+    if phases is None or axes.counts[2] < 2 or axes.stride[2] != len(phases):
+        return False
+    if taps is None:
+        return True
+    return axes.window == (len(taps[0]), len(taps[1]), len(taps[2]))
+
+
+@njit(**_INNER)
+def _are_images_windows(axes):
+    """Tell whether there is one window for each image, which is all of it."""
+    window, _, padding = _axis(axes, 2)
+    sizes, counts = axes.sizes, axes.counts
+    is_one = sizes[0] * sizes[1] * counts[0] * counts[1] * counts[2] == 1
+    return is_one and 0 < sizes[2] <= window - padding
 
 
 # Pooling
@@ -297,6 +354,45 @@ def _plan_lines(axes, stride, lanes):
         place, phase = divmod(j - padding, stride)
         taps[j] = phase * pitch + margin + place
     return pitch, margin, taps
+
+
+@njit(**_INNER)
+def _pool_gathered_rows(first, last, x, axes, divisors, y, phases, taps):
+    sizes, counts, padding = axes.sizes, axes.counts, axes.padding
+    depth, height, width = sizes
+    nothing = np.full(width, _neutral(x, divisors), x.dtype)
+    is_long = _LONG_ROW <= width * x.itemsize <= _KEPT_BYTES
+    is_fetched = is_long and axes.window[0] * axes.window[1] > 1
+    plane, oh = divmod(first, counts[1])
+    n, od = divmod(plane, counts[0])
+    fetched = 0
+    for row in range(first, last):
+        d = od * axes.stride[0] - padding[0]
+        h = oh * axes.stride[1] - padding[1]
+        if is_fetched:
+            depths = max(d, 0), min(d + axes.window[0], depth)
+            heights = max(h, fetched), min(h + axes.window[1], height)
+            fetch(x, _rows(n, sizes, depths, heights), width)
+            fetched = max(heights[1], fetched)
+        gather_row(
+            divisors,
+            _divisor_of_row(divisors, od, oh, x.dtype),
+            phases,
+            taps,
+            x,
+            (n * depth * height * width, d, h),
+            sizes,
+            nothing,
+            padding[2],
+            y,
+            row * counts[2],
+            counts[2],
+        )
+        oh += 1
+        if oh == counts[1]:
+            oh, od, fetched = 0, od + 1, 0
+            if od == counts[0]:
+                od, n = 0, n + 1
 
 
 @njit(**_INNER)
@@ -342,57 +438,88 @@ def _pool_split_rows(first, last, x, axes, divisors, y, phases):
 
 
 @njit(**_INNER)
-def _pool_windows(first, last, x, axes, divisors, y):
-    sizes, counts = axes.sizes, axes.counts
-    for row in range(first, last):
+def _pool_line(divisors, od, oh, x, rows, axis, size, y, to, count, taps):
+    """Pool a row of windows, some together where all of them are inside.
+
+    But not in a kernel that is made for other windows: it takes half a second to
+    compile.
+    """
+    window, stride, padding = axis
+    together = min(MOST_TOGETHER, VECTOR_BYTES // x.itemsize)
+    is_short = window * rows[1] * rows[3] <= _SHORT_WINDOW
+    ow = 0
+    while ow < count:
+        begin, stop = _window(ow, axis, size)
+        some = rows[0] + begin, rows[1], rows[2], rows[3], rows[4]
+        end = (ow + together - 1) * stride - padding + window
+        # Windows of several images have a divisor in common.
+        number = min(ow, 0 if divisors is None else len(divisors[2]) - 1)
+        divisor = _divisor(divisors, od, oh, number, x.dtype)
+        are_inside = ow * stride >= padding and end <= size and ow + together <= count
+        if taps is None and is_short and are_inside:
+            reduce_together(divisors, divisor, x, some, stride, window, y, to + ow)
+            ow += together
+        else:
+            value = reduce(divisors, x, some, stop - begin)
+            y[to + ow] = value if divisors is None else value / divisor
+            ow += 1
+
+
+@njit(**_INNER)
+def _pool_windows(first, last, x, axes, divisors, y, taps):
+    sizes, counts, axis = axes.sizes, axes.counts, _axis(axes, 2)
+    at_once, size, count = 1, sizes[2], counts[2]
+    if _are_images_windows(axes):
+        # Side by side in memory, they are a row of windows.
+        at_once = max(1, last - first)
+        size, count, axis = size * at_once, at_once, (size, size, 0)
+    for row in range(first, last, at_once):
         plane, oh = divmod(row, counts[1])
         n, od = divmod(plane, counts[0])
         depths = _window(od, _axis(axes, 0), sizes[0])
         heights = _window(oh, _axis(axes, 1), sizes[1])
         rows = _rows(n, sizes, depths, heights)
-        for ow in range(counts[2]):
-            begin, stop = _window(ow, _axis(axes, 2), sizes[2])
-            value = reduce(
-                divisors,
-                x,
-                (rows[0] + begin, rows[1], rows[2], rows[3], rows[4]),
-                stop - begin,
-            )
-            y[row * counts[2] + ow] = _divided(value, divisors, od, oh, ow)
+        to = row * counts[2]
+        _pool_line(divisors, od, oh, x, rows, axis, size, y, to, count, taps)
 
 
 @njit(**_INNER)
-def _pool_rows(first, last, x, axes, divisors, y, phases):
-    if _is_made_for(axes, phases):
+def _pool_rows(first, last, x, axes, divisors, y, phases, taps):
+    if not _is_made_for(axes, phases, taps):
+        _pool_windows(first, last, x, axes, divisors, y, taps)
+    elif phases is None:
+        pass
+    elif taps is None:
         _pool_split_rows(first, last, x, axes, divisors, y, phases)
     else:
-        _pool_windows(first, last, x, axes, divisors, y)
+        _pool_gathered_rows(first, last, x, axes, divisors, y, phases, taps)
 
 
 @njit(**_INNER)
-def _pool(x, axes, divisors, y, phases):
+def _pool(x, axes, divisors, y, made_for):
     rows = y.shape[0] * axes.counts[0] * axes.counts[1]
+    phases, taps = made_for
     parallel_ranges(
         _pool_rows,
         rows,
         _parts(rows, x.size + y.size),
-        (x.reshape(x.size), axes, divisors, y.reshape(y.size), phases),
+        (x.reshape(x.size), axes, divisors, y.reshape(y.size), phases, taps),
     )
 
 
 @kernel(MODULES)
-def max_pool(x, window, stride, padding, y, phases):
+def max_pool(x, window, stride, padding, y, made_for):
     """Overwrite ``y`` with the maxima of the windows."""
     axes = _prepared_axes(x.shape[1:], y.shape[1:], window, stride, padding)
-    _pool(x, axes, None, y, phases)
+    _pool(x, axes, None, y, made_for)
 
 
 @kernel(MODULES)
-def sum_pool(x, window, stride, padding, mode, y, phases):
+def sum_pool(x, window, stride, padding, mode, y, made_for):
     """Overwrite ``y`` with the sums or averages of the windows."""
     geometry = x.shape[1:], y.shape[1:], window, stride, padding
     divisors = _prepared_divisors(*geometry, mode, x)
-    _pool(x, _prepared_axes(*geometry), divisors, y, phases)
+    _pool(x, _prepared_axes(*geometry), divisors, y, made_for)
 
 
 # Gradients
@@ -407,21 +534,22 @@ def _most_windows(window, stride, count):
 @njit(**_INNER)
 def _divide_rows(n, depths, heights, gradients, axes, divisors, rows):
     """Divide the gradients of some rows of windows, which are kept one by one."""
-    taps = np.zeros(1, np.int64)
     at, (_, height, width) = 0, axes.counts
     for od in range(depths[0], depths[1]):
         for oh in range(heights[0], heights[1]):
             start = ((n * axes.counts[0] + od) * height + oh) * width
             factor = divisors[0][od] * divisors[1][oh]
-            slide(divisors, factor, gradients, start, taps, rows, at, width)
+            divide(divisors, factor, gradients, start, rows, at, width)
             at += width
 
 
 @njit(**_INNER)
-def _spread_split_rows(first, last, x, y, gradients, axes, divisors, target, phases):
+def _spread_rows(
+    first, last, x, y, gradients, axes, over, divisors, target, phases, taps
+):
     _, height, width = axes.sizes
     counts, (window, _, padding) = axes.counts, _axis(axes, 2)
-    over_d, over_h = _windows_over(axes, 0), _windows_over(axes, 1)
+    over_d, over_h = over
     most_d = _most_windows(axes.window[0], axes.stride[0], counts[0])
 
     # How many rows share the divided gradients of the windows that they are in.
@@ -454,26 +582,46 @@ def _spread_split_rows(first, last, x, y, gradients, axes, divisors, target, pha
                 over_h[i, 1] - over_h[i, 0],
                 counts[2],
             )
-            spread(
-                phases,
-                y,
-                source,
-                rows,
-                counts[2],
-                window,
-                padding,
-                x,
-                target,
-                (plane * height + i) * width,
-                width,
-            )
+            at = (plane * height + i) * width
+            if taps is None:
+                spread(
+                    phases,
+                    y,
+                    source,
+                    rows,
+                    counts[2],
+                    window,
+                    padding,
+                    x,
+                    target,
+                    at,
+                    width,
+                )
+            else:
+                spread_row(
+                    phases,
+                    taps,
+                    y,
+                    source,
+                    rows,
+                    counts[2],
+                    padding,
+                    x,
+                    target,
+                    at,
+                    width,
+                )
         row += stop_h - h
 
 
 @njit(**_INNER)
-def _spread_windows(first, last, x, y, gradients, axes, divisors, target):
+def _spread_windows(first, last, x, y, gradients, axes, over, divisors, target):
     sizes, counts = axes.sizes, axes.counts
-    over_d, over_h = _windows_over(axes, 0), _windows_over(axes, 1)
+    if _are_images_windows(axes):
+        divisor = _divisor(divisors, 0, 0, 0, target.dtype)
+        send_together(y, divisor, gradients, x, target, sizes[2], first, last)
+        return
+    over_d, over_h = over
     for row in range(first, last):
         plane, h = divmod(row, sizes[1])
         n, d = divmod(plane, sizes[0])
@@ -484,11 +632,12 @@ def _spread_windows(first, last, x, y, gradients, axes, divisors, target):
                 first_o = ((n * counts[0] + od) * counts[1] + oh) * counts[2]
                 for ow in range(counts[2]):
                     start, stop = _window(ow, _axis(axes, 2), sizes[2])
-                    o = first_o + ow
-                    gradient = _divided(gradients[o], divisors, od, oh, ow)
+                    gradient = gradients[first_o + ow]
+                    if divisors is not None:
+                        gradient /= _divisor(divisors, od, oh, ow, target.dtype)
                     send(
                         y,
-                        o,
+                        first_o + ow,
                         target.dtype.type(gradient),
                         x,
                         target,
@@ -498,18 +647,23 @@ def _spread_windows(first, last, x, y, gradients, axes, divisors, target):
 
 
 @njit(**_INNER)
-def _spread_rows(first, last, x, y, gradients, axes, divisors, target, phases):
-    if _is_made_for(axes, phases):
-        _spread_split_rows(first, last, x, y, gradients, axes, divisors, target, phases)
-    else:
-        _spread_windows(first, last, x, y, gradients, axes, divisors, target)
+def _spread_some(
+    first, last, x, y, gradients, axes, over, divisors, target, phases, taps
+):
+    if not _is_made_for(axes, phases, taps):
+        _spread_windows(first, last, x, y, gradients, axes, over, divisors, target)
+    elif phases is not None:
+        _spread_rows(
+            first, last, x, y, gradients, axes, over, divisors, target, phases, taps
+        )
 
 
 @njit(**_INNER)
-def _spread(x, y, gradients, axes, divisors, target, phases):
+def _spread(x, y, gradients, axes, divisors, target, made_for):
     rows = target.shape[0] * axes.sizes[0] * axes.sizes[1]
+    phases, taps = made_for
     parallel_ranges(
-        _spread_rows,
+        _spread_some,
         rows,
         _parts(rows, target.size + gradients.size),
         (
@@ -517,26 +671,28 @@ def _spread(x, y, gradients, axes, divisors, target, phases):
             y,
             gradients.reshape(gradients.size),
             axes,
+            (_windows_over(axes, 0), _windows_over(axes, 1)),
             divisors,
             target.reshape(target.size),
             phases,
+            taps,
         ),
     )
 
 
 @kernel(MODULES)
-def max_pool_gradient(x, y, gy, window, stride, padding, gx, phases):
+def max_pool_gradient(x, y, gy, window, stride, padding, gx, made_for):
     """Overwrite ``gx`` with the gradients ``gy``, sent to all maxima."""
     axes = _prepared_axes(x.shape[1:], y.shape[1:], window, stride, padding)
-    _spread(x.reshape(x.size), y.reshape(y.size), gy, axes, None, gx, phases)
+    _spread(x.reshape(x.size), y.reshape(y.size), gy, axes, None, gx, made_for)
 
 
 @kernel(MODULES)
-def sum_pool_adjoint(y, window, stride, padding, mode, x, phases):
+def sum_pool_adjoint(y, window, stride, padding, mode, x, made_for):
     """Overwrite ``x`` with ``y``, divided and spread over the windows."""
     geometry = x.shape[1:], y.shape[1:], window, stride, padding
     divisors = _prepared_divisors(*geometry, mode, x)
-    _spread(None, None, y, _prepared_axes(*geometry), divisors, x, phases)
+    _spread(None, None, y, _prepared_axes(*geometry), divisors, x, made_for)
 
 
 # The gradient of the gradient of the maximum

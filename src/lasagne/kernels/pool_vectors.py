@@ -16,6 +16,8 @@ added start from zero, which makes negative zeros positive; with ``None`` for
 maxima, everything in a window gets the gradient.
 """
 
+from contextlib import contextmanager
+
 import numpy as np
 from llvmlite import ir
 from numba import types
@@ -25,7 +27,20 @@ from numba.np.numpy_support import as_dtype
 
 from .simd import VECTOR_BYTES, Emitter
 
-__all__ = ["fold", "reduce", "send", "slide", "smallest", "spread"]
+__all__ = [
+    "Windows",
+    "divide",
+    "fold",
+    "for_rows",
+    "plus",
+    "pointers",
+    "reduce",
+    "repeat",
+    "send",
+    "slide",
+    "smallest",
+    "spread",
+]
 
 _INT = ir.IntType(64)
 _SHORT = ir.IntType(32)
@@ -44,7 +59,7 @@ def _overload_smallest(array):
     return lambda array: value
 
 
-class _Windows(Emitter):
+class Windows(Emitter):
     """Vectors of numbers of any type, masks for them, and what pooling does."""
 
     def __init__(self, context, builder, dtype):
@@ -84,6 +99,14 @@ class _Windows(Emitter):
             return self.builder.fdiv(left, right)
         return (self.builder.sdiv if self.is_signed else self.builder.udiv)(left, right)
 
+    def divided(self, sums, kind, divisors, factor, place, mask):
+        """Divide the sums of windows by what :data:`slide` says."""
+        last = self.builder.extract_value(divisors, 2)
+        ones = self.constant(1)
+        divisor = self.load_lanes(self.data(kind[2], last), place, mask, ones)
+        multiply = self.builder.fmul if self.is_float else self.builder.mul
+        return self.divide(sums, multiply(divisor, self.fill(factor)))
+
     def combine(self, largest, value, total):
         """Return the larger of two numbers, or NaN if there is one; or their sum."""
         if not largest:
@@ -102,18 +125,18 @@ class _Windows(Emitter):
         return builder.bitcast(larger, value.type)
 
     def horizontal(self, largest, vector):
-        """Combine the lanes of a vector, halving it each time."""
+        """Combine the lanes of a vector, even ones with odd ones each time."""
         builder, count = self.builder, self.lanes
         while count > 1:
             count //= 2
             kind = ir.VectorType(_SHORT, count)
-            low, high = (
+            even, odd = (
                 builder.shuffle_vector(
-                    vector, vector, kind(list(range(first, first + count)))
+                    vector, vector, kind(list(range(first, 2 * count, 2)))
                 )
-                for first in (0, count)
+                for first in (0, 1)
             )
-            vector = self.combine(largest, high, low)
+            vector = self.combine(largest, odd, even)
         return builder.extract_element(vector, _SHORT(0))
 
     def take(self, vectors, elements):
@@ -135,6 +158,8 @@ class _Windows(Emitter):
             ]
             result = builder.shuffle_vector(result, vector, self.shorts(order))
             chosen = [*range(self.lanes)]
+        if len(vectors) == 1:
+            result = builder.shuffle_vector(result, result, self.shorts(chosen))
         return result
 
     def split(self, vectors):
@@ -222,8 +247,8 @@ class _Windows(Emitter):
         """
         builder, step = self.builder, _INT(size)
         rounds = builder.udiv(builder.add(count, _INT(size - 1)), step)
-        with cgutils.for_range(builder, rounds) as loop:
-            offset = builder.mul(loop.index, step)
+        with repeat(builder, rounds) as index:
+            offset = builder.mul(index, step)
             rest = builder.sub(count, offset)
             if VECTOR_BYTES == 64:
                 body(offset, rest)
@@ -247,7 +272,7 @@ class _Windows(Emitter):
         ]
 
 
-def _plus(builder, *terms):
+def plus(builder, *terms):
     """Add up index expressions; ints become constants."""
     total = None
     for term in terms:
@@ -256,14 +281,41 @@ def _plus(builder, *terms):
     return total
 
 
-def _for_rows(builder, rows, body, skipped=0):
+@contextmanager
+def repeat(builder, count, start=None):
+    """Emit a loop whose index counts from the start, and which stays as it is.
+
+    LLVM would make several rounds of it one, and code for what is left over: twice
+    as much to compile, for loops that have a few rounds of many instructions each.
+    """
+    before = builder.basic_block
+    names = "repeat.test", "repeat.body", "repeat.end"
+    test, body, end = map(builder.append_basic_block, names)
+    builder.branch(test)
+    builder.position_at_end(test)
+    index = builder.phi(_INT)
+    index.add_incoming(_INT(0) if start is None else start, before)
+    builder.cbranch(builder.icmp_signed("<", index, count), body, end)
+    builder.position_at_end(body)
+    yield index
+    index.add_incoming(builder.add(index, _INT(1)), builder.basic_block)
+    module = builder.module
+    once = module.add_metadata(["llvm.loop.unroll.disable"])
+    # A loop is known by a node that refers to itself.
+    name = module.add_metadata([f"{builder.function.name} {index.name}", once])
+    name.operands = name, once
+    builder.branch(test).set_metadata("llvm.loop", name)
+    builder.position_at_end(end)
+
+
+def for_rows(builder, rows, body, skipped=0):
     """Emit a loop over where rows begin, without the first few of them."""
     start, depths, step_d, heights, step_h = cgutils.unpack_tuple(builder, rows, 5)
-    with cgutils.for_range(builder, depths) as d:
-        first = builder.add(start, builder.mul(d.index, step_d))
-        is_first = builder.icmp_signed("==", d.index, _INT(0))
+    with repeat(builder, depths) as d:
+        first = builder.add(start, builder.mul(d, step_d))
+        is_first = builder.icmp_signed("==", d, _INT(0))
         begin = builder.select(is_first, _INT(skipped), _INT(0))
-        with cgutils.for_range_slice(builder, begin, heights, _INT(1)) as (h, _):
+        with repeat(builder, heights, begin) as h:
             body(builder.add(first, builder.mul(h, step_h)))
 
 
@@ -271,7 +323,7 @@ def _element(builder, pointer, index):
     return builder.load(builder.gep(pointer, [index]))
 
 
-def _pointers(emit, signature, arguments, numbers):
+def pointers(emit, signature, arguments, numbers):
     """Return where the arrays among the arguments begin."""
     return [emit.data(signature.args[i], arguments[i]) for i in numbers]
 
@@ -289,8 +341,8 @@ def fold(typingctx, divisors, phases, source, rows, width, target, at, pitch):
 
     def codegen(context, builder, signature, args):
         rows, width, at, pitch = args[3], args[4], args[6], args[7]
-        emit = _Windows(context, builder, signature.args[2].dtype)
-        source, target = _pointers(emit, signature, args, (2, 5))
+        emit = Windows(context, builder, signature.args[2].dtype)
+        source, target = pointers(emit, signature, args, (2, 5))
         largest = isinstance(signature.args[0], types.NoneType)
         vectors = len(signature.args[1])
         others = emit.neutral(largest)
@@ -301,7 +353,7 @@ def fold(typingctx, divisors, phases, source, rows, width, target, at, pitch):
                 split = emit.split(
                     [
                         emit.load_lanes(
-                            source, _plus(builder, start, v * emit.lanes), mask, others
+                            source, plus(builder, start, v * emit.lanes), mask, others
                         )
                         for v, mask in enumerate(emit.masks(vectors, rest))
                     ]
@@ -317,7 +369,7 @@ def fold(typingctx, divisors, phases, source, rows, width, target, at, pitch):
 
         # Row by row: memory delivers what is read in order at several times the speed.
         add_row(builder.extract_value(rows, 0), True)
-        _for_rows(builder, rows, lambda row: add_row(row, False), skipped=1)
+        for_rows(builder, rows, lambda row: add_row(row, False), skipped=1)
         return context.get_dummy_value()
 
     return signature, codegen
@@ -335,8 +387,8 @@ def slide(typingctx, divisors, factor, source, at, taps, target, to, count):
 
     def codegen(context, builder, signature, args):
         factor, at, to, count = args[1], args[3], args[6], args[7]
-        emit = _Windows(context, builder, signature.args[2].dtype)
-        source, taps, target = _pointers(emit, signature, args, (2, 4, 5))
+        emit = Windows(context, builder, signature.args[2].dtype)
+        source, taps, target = pointers(emit, signature, args, (2, 4, 5))
         length = context.make_array(signature.args[4])(context, builder, args[4])
         length = builder.extract_value(length.shape, 0)
         largest = isinstance(signature.args[0], types.NoneType)
@@ -351,19 +403,39 @@ def slide(typingctx, divisors, factor, source, at, taps, target, to, count):
                 return emit.load_lanes(source, place, mask, others)
 
             total = emit.variable(load(_INT(0)))
-            with cgutils.for_range_slice(builder, _INT(1), length, _INT(1)) as (tap, _):
+            with repeat(builder, length, _INT(1)) as tap:
                 combined = emit.combine(largest, load(tap), builder.load(total))
                 builder.store(combined, total)
             result = builder.load(total)
             if not largest:
-                last = builder.extract_value(args[0], 2)
-                divisors = emit.data(signature.args[0][2], last)
-                ones = emit.constant(1)
-                divisor = emit.load_lanes(divisors, offset, mask, ones)
-                multiply = builder.fmul if emit.is_float else builder.mul
-                divisor = multiply(divisor, emit.fill(factor))
-                result = emit.divide(result, divisor)
+                kind = signature.args[0]
+                result = emit.divided(result, kind, args[0], factor, offset, mask)
             emit.store_lanes(result, target, builder.add(to, offset), mask)
+
+        emit.for_each(count, emit.lanes, body)
+        return context.get_dummy_value()
+
+    return signature, codegen
+
+
+@intrinsic
+def divide(typingctx, divisors, factor, source, at, target, to, count):
+    """Divide ``source[at + o]`` as :data:`slide` does, for ``target[to + o]``."""
+    int64 = types.int64
+    signature = types.void(divisors, factor, source, int64, target, int64, int64)
+
+    def codegen(context, builder, signature, args):
+        factor, at, to, count = args[1], args[3], args[5], args[6]
+        emit = Windows(context, builder, signature.args[2].dtype)
+        source, target = pointers(emit, signature, args, (2, 4))
+        nothing = emit.neutral(False)
+
+        def body(offset, rest):
+            (mask,) = emit.masks(1, rest)
+            value = emit.load_lanes(source, builder.add(at, offset), mask, nothing)
+            kind = signature.args[0]
+            value = emit.divided(value, kind, args[0], factor, offset, mask)
+            emit.store_lanes(value, target, builder.add(to, offset), mask)
 
         emit.for_each(count, emit.lanes, body)
         return context.get_dummy_value()
@@ -410,11 +482,11 @@ def spread(
 
     def codegen(context, builder, signature, args):
         rows, count, window, padding, at, width = (args[i] for i in (3, 4, 5, 6, 9, 10))
-        emit = _Windows(context, builder, signature.args[2].dtype)
-        gradients, target = _pointers(emit, signature, args, (2, 8))
+        emit = Windows(context, builder, signature.args[2].dtype)
+        gradients, target = pointers(emit, signature, args, (2, 8))
         everywhere = isinstance(signature.args[1], types.NoneType)
         if not everywhere:
-            maxima, source = _pointers(emit, signature, args, (1, 7))
+            maxima, source = pointers(emit, signature, args, (1, 7))
         stride = len(signature.args[0])
         nothing = ir.Constant(emit.vector, None)
 
@@ -424,15 +496,15 @@ def spread(
             reach = builder.add(padding, _INT(phase))
             first = builder.udiv(reach, _INT(stride))
             rest = builder.urem(reach, _INT(stride))
-            taps = builder.sub(_plus(builder, window, stride - 1), rest)
+            taps = builder.sub(plus(builder, window, stride - 1), rest)
             plans.append((first, builder.udiv(taps, _INT(stride))))
 
         def collect(phase, place, values, is_whole):
             """Return the sums for a vector of a phase."""
             total = emit.variable(nothing)
             first, taps = plans[phase]
-            with cgutils.for_range(builder, taps) as tap:
-                window = builder.sub(builder.add(place, first), tap.index)
+            with repeat(builder, taps) as tap:
+                window = builder.sub(builder.add(place, first), tap)
                 mask = None if is_whole else emit.inside(window, count)
 
                 def add(row):
@@ -451,12 +523,12 @@ def spread(
                         value = emit.load_lanes(gradients, index, chosen, nothing)
                     builder.store(emit.add(builder.load(total), value), total)
 
-                _for_rows(builder, rows, add)
+                for_rows(builder, rows, add)
             return builder.load(total)
 
         def body(offset, rest):
             masks = emit.masks(stride, rest)
-            places = [_plus(builder, at, offset, v * emit.lanes) for v in range(stride)]
+            places = [plus(builder, at, offset, v * emit.lanes) for v in range(stride)]
             values = None
             if not everywhere:
                 values = emit.split(
@@ -473,10 +545,10 @@ def spread(
         def is_inside(offset):
             """Tell whether all windows over a vector of each phase exist."""
             place = builder.udiv(offset, _INT(stride))
-            most = builder.udiv(_plus(builder, window, stride - 1), _INT(stride))
-            below = _plus(builder, place, plans[0][0], 1)
+            most = builder.udiv(plus(builder, window, stride - 1), _INT(stride))
+            below = plus(builder, place, plans[0][0], 1)
             below = builder.sub(below, most)
-            above = _plus(builder, place, plans[-1][0], emit.lanes)
+            above = plus(builder, place, plans[-1][0], emit.lanes)
             return builder.and_(
                 builder.icmp_signed(">=", below, _INT(0)),
                 builder.icmp_signed("<=", above, count),
@@ -495,8 +567,8 @@ def reduce(typingctx, divisors, source, rows, count):
 
     def codegen(context, builder, signature, args):
         _, _, rows, count = args
-        emit = _Windows(context, builder, signature.args[1].dtype)
-        (source,) = _pointers(emit, signature, args, (1,))
+        emit = Windows(context, builder, signature.args[1].dtype)
+        (source,) = pointers(emit, signature, args, (1,))
         largest = isinstance(signature.args[0], types.NoneType)
         others = emit.neutral(largest)
         total = emit.variable(others)
@@ -510,7 +582,7 @@ def reduce(typingctx, divisors, source, rows, count):
 
             emit.for_each(count, emit.lanes, body)
 
-        _for_rows(builder, rows, combine)
+        for_rows(builder, rows, combine)
         return emit.horizontal(largest, builder.load(total))
 
     return signature, codegen
@@ -527,13 +599,13 @@ def send(typingctx, maxima, window, gradient, source, target, at, count):
 
     def codegen(context, builder, signature, args):
         window, gradient, at, count = (args[i] for i in (1, 2, 5, 6))
-        emit = _Windows(context, builder, signature.args[4].dtype)
-        (target,) = _pointers(emit, signature, args, (4,))
+        emit = Windows(context, builder, signature.args[4].dtype)
+        (target,) = pointers(emit, signature, args, (4,))
         everywhere = isinstance(signature.args[0], types.NoneType)
         nothing = ir.Constant(emit.vector, None)
         gradient = emit.fill(gradient)
         if not everywhere:
-            maxima, source = _pointers(emit, signature, args, (0, 3))
+            maxima, source = pointers(emit, signature, args, (0, 3))
             maximum = emit.splat(maxima, window)
 
         def body(offset, rest):

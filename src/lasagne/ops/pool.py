@@ -52,6 +52,11 @@ __all__ = [
 ]
 
 
+#: Elements that are worth a kernel for windows of their size: the others take no
+#: longer than calling it does.
+_MANY = 1 << 12
+
+
 class _PoolFamily(LinearOp):
     """What all the Ops share: their geometry.
 
@@ -219,6 +224,17 @@ class _PoolFamily(LinearOp):
         shape = prod(array.shape[:leading]), *(1,) * (3 - self.ndim)
         return np.ascontiguousarray(array).reshape(*shape, *array.shape[leading:])
 
+    def made_for(
+        self, before: tuple, after: tuple, window: tuple, stride: tuple
+    ) -> tuple:
+        """Return what the kernel is made for, between arrays of two shapes.
+
+        Small arrays share one that is for anything, and so do single windows.
+        """
+        if prod(before) < _MANY or after[-1] < 2:
+            return kernel.ANYTHING
+        return kernel.made_for(window, stride[-1])
+
     def run(
         self,
         function: Callable,
@@ -279,12 +295,13 @@ class MaxPool(_PoolFamily):
 
     def perform(self, node: Apply, inputs: Any, output_storage: Any) -> None:
         [x], window, stride, _ = self.values(inputs)
+        shape = self.output_shape(x.shape, window, stride)
         output_storage[0][0] = self.run(
             kernel.max_pool,
             [x],
             self.kernel_geometry(window, stride),
-            empty(self.output_shape(x.shape, window, stride), _max_dtype(x.dtype)),
-            kernel.phases_for(stride[-1]),
+            empty(shape, _max_dtype(x.dtype)),
+            self.made_for(x.shape, shape, window, stride),
         )
 
     def pullback(self, inputs: Any, outputs: Any, cotangents: Any) -> list:
@@ -325,7 +342,7 @@ class MaxPoolGradient(_PoolFamily):
             [x, y, gy],
             self.kernel_geometry(window, stride),
             empty(x.shape, _max_dtype(x.dtype)),
-            kernel.phases_for(stride[-1]),
+            self.made_for(x.shape, y.shape, window, stride),
         )
 
     def pullback(self, inputs: Any, outputs: Any, cotangents: Any) -> list:
@@ -465,12 +482,13 @@ class SumPool(_SumFamily):
 
     def perform(self, node: Apply, inputs: Any, output_storage: Any) -> None:
         [x], window, stride, _ = self.values(inputs)
+        shape = self.output_shape(x.shape, window, stride)
         output_storage[0][0] = self.run(
             kernel.sum_pool,
             [x],
             (*self.kernel_geometry(window, stride), self.kernel_mode),
-            empty(self.output_shape(x.shape, window, stride), sum_dtype(x.dtype)),
-            kernel.phases_for(stride[-1]),
+            empty(shape, sum_dtype(x.dtype)),
+            self.made_for(x.shape, shape, window, stride),
         )
 
     def pullback(self, inputs: Any, outputs: Any, cotangents: Any) -> list:
@@ -525,7 +543,7 @@ class SumPoolAdjoint(_SumFamily):
             [y],
             (*self.kernel_geometry(window, stride), self.kernel_mode),
             empty(shape, sum_dtype(y.dtype)),
-            kernel.phases_for(stride[-1]),
+            self.made_for(shape, y.shape, window, stride),
         )
 
     def pullback(self, inputs: Any, outputs: Any, cotangents: Any) -> list:

@@ -123,14 +123,15 @@ def _padding(op: Any) -> tuple[int, ...]:
     return (0,) * (3 - op.ndim) + op.padding
 
 
-def _phases(op: Any, node: Apply) -> tuple[int, ...]:
-    """Return what a kernel is made for, if the last stride is a constant."""
-    _, _, stride, _ = op.split(node.inputs)
-    return kernel.phases_for(constant_or_none(stride[-1]))
+def _made_for(op: Any, node: Apply) -> tuple:
+    """Return what a kernel is made for, as far as windows are constants."""
+    _, window, stride, _ = op.split(node.inputs)
+    sizes = tuple(map(constant_or_none, window))
+    return kernel.made_for(sizes, constant_or_none(stride[-1]))
 
 
 def _kernel(
-    function: Any, dtype: Any, arrays: int, phases: tuple[int, ...], *mode: types.Type
+    function: Any, dtype: Any, arrays: int, made_for: tuple, *mode: types.Type
 ) -> Callable:
     """Return a way to call a kernel of so many arrays, the last its result."""
     array = types.Array(from_dtype(np.dtype(dtype)), 4, "C")
@@ -138,7 +139,7 @@ def _kernel(
     inputs = (array,) * (arrays - 1)
     return external(
         function,
-        (*inputs, triple, triple, triple, *mode, array, typeof(phases)),
+        (*inputs, triple, triple, triple, *mode, array, typeof(made_for)),
         *kernel.MODULES,
     )
 
@@ -162,18 +163,18 @@ def numba_funcify_MaxPool(
 ) -> tuple[Callable, str]:
     """Call :func:`lasagne.kernels.pool.max_pool`."""
     view, sizes, pooled, restore = _geometry(op, node)
-    phases, padding = _phases(op, node), _padding(op)
-    kernel_function = _kernel(kernel.max_pool, node.inputs[0].type.dtype, 2, phases)
+    made_for, padding = _made_for(op, node), _padding(op)
+    kernel_function = _kernel(kernel.max_pool, node.inputs[0].type.dtype, 2, made_for)
 
     @numba_njit
     def max_pool(x, *scalars):
         window, stride = sizes(scalars)
         x_view = view(x)
         y = np.empty(pooled(x_view.shape, window, stride), x.dtype)
-        kernel_function(x_view, window, stride, padding, y, phases)
+        kernel_function(x_view, window, stride, padding, y, made_for)
         return restore(y, x)
 
-    return max_pool, _key(op, phases=phases)
+    return max_pool, _key(op, made_for=made_for)
 
 
 @register_funcify_and_cache_key(MaxPoolGradient)
@@ -182,9 +183,9 @@ def numba_funcify_MaxPoolGradient(
 ) -> tuple[Callable, str]:
     """Call :func:`lasagne.kernels.pool.max_pool_gradient`."""
     view, sizes, pooled, restore = _geometry(op, node)
-    phases, padding = _phases(op, node), _padding(op)
+    made_for, padding = _made_for(op, node), _padding(op)
     dtype = node.inputs[0].type.dtype
-    kernel_function = _kernel(kernel.max_pool_gradient, dtype, 4, phases)
+    kernel_function = _kernel(kernel.max_pool_gradient, dtype, 4, made_for)
 
     @numba_njit
     def max_pool_gradient(x, y, gy, *scalars):
@@ -193,10 +194,10 @@ def numba_funcify_MaxPoolGradient(
         shape = pooled(x_view.shape, window, stride)
         _check_shapes(y_view.shape == shape and gy_view.shape == shape)
         gx = np.empty(x_view.shape, x.dtype)
-        kernel_function(x_view, y_view, gy_view, window, stride, padding, gx, phases)
+        kernel_function(x_view, y_view, gy_view, window, stride, padding, gx, made_for)
         return restore(gx, x)
 
-    return max_pool_gradient, _key(op, phases=phases)
+    return max_pool_gradient, _key(op, made_for=made_for)
 
 
 @register_funcify_and_cache_key(MaxPoolGather)
@@ -241,19 +242,19 @@ def numba_funcify_SumPool(
     """Call :func:`lasagne.kernels.pool.sum_pool`."""
     view, sizes, pooled, restore = _geometry(op, node)
     widen, narrow = _casts(node)
-    padding, mode, phases = _padding(op), op.kernel_mode, _phases(op, node)
+    padding, mode, made_for = _padding(op), op.kernel_mode, _made_for(op, node)
     dtype = sum_dtype(node.inputs[0].type.dtype)
-    kernel_function = _kernel(kernel.sum_pool, dtype, 2, phases, types.int64)
+    kernel_function = _kernel(kernel.sum_pool, dtype, 2, made_for, types.int64)
 
     @numba_njit
     def sum_pool(x, *scalars):
         window, stride = sizes(scalars)
         x_view = widen(view(x))
         y = np.empty(pooled(x_view.shape, window, stride), x_view.dtype)
-        kernel_function(x_view, window, stride, padding, mode, y, phases)
+        kernel_function(x_view, window, stride, padding, mode, y, made_for)
         return restore(narrow(y), x)
 
-    return sum_pool, _key(op, phases=phases)
+    return sum_pool, _key(op, made_for=made_for)
 
 
 @register_funcify_and_cache_key(SumPoolAdjoint)
@@ -263,9 +264,9 @@ def numba_funcify_SumPoolAdjoint(
     """Call :func:`lasagne.kernels.pool.sum_pool_adjoint`."""
     view, sizes, pooled, restore = _geometry(op, node)
     widen, narrow = _casts(node)
-    padding, mode, phases = _padding(op), op.kernel_mode, _phases(op, node)
+    padding, mode, made_for = _padding(op), op.kernel_mode, _made_for(op, node)
     dtype = sum_dtype(node.inputs[0].type.dtype)
-    kernel_function = _kernel(kernel.sum_pool_adjoint, dtype, 2, phases, types.int64)
+    kernel_function = _kernel(kernel.sum_pool_adjoint, dtype, 2, made_for, types.int64)
     are_sizes_given = bool(op.split(node.inputs)[3])
     first_size = 2 * op.ndim
     promote_sizes = _promote_sizes[op.ndim]
@@ -287,7 +288,9 @@ def numba_funcify_SumPoolAdjoint(
         shape = (y_view.shape[0], *sizes_to_produce(y_view.shape, stride, scalars))
         _check_shapes(y_view.shape == pooled(shape, window, stride))
         x = np.empty(shape, y_view.dtype)
-        kernel_function(y_view, window, stride, padding, mode, x, phases)
+        kernel_function(y_view, window, stride, padding, mode, x, made_for)
         return restore(narrow(x), y)
 
-    return sum_pool_adjoint, _key(op, are_sizes_given=are_sizes_given, phases=phases)
+    return sum_pool_adjoint, _key(
+        op, are_sizes_given=are_sizes_given, made_for=made_for
+    )
