@@ -47,6 +47,7 @@ _BACKENDS = {
     "NumbaLinker": "Numba",
     "NodeLinker": "Numba",
     "JAXLinker": "JAX",
+    "MLXLinker": "MLX",
     "PytorchLinker": "PyTorch",
     "PerformLinker": "Python",
     "CLinker": "C",
@@ -76,7 +77,7 @@ class Step:
     op : str
         The Op, as PyTensor writes it.
     backend : str
-        What computes it: ``'Numba'``, ``'C'``, ``'Python'``, ``'JAX'`` or
+        What computes it: ``'Numba'``, ``'C'``, ``'Python'``, ``'JAX'``, ``'MLX'`` or
         ``'PyTorch'``.
     kernel : str
         The function that does the work, as far as the Op is one of Lasagne's;
@@ -303,7 +304,7 @@ def _fused(node: Apply) -> tuple[str, ...]:
 
 
 def _threads(backend: str, kernel: str) -> int:
-    if backend in ("JAX", "PyTorch"):
+    if backend in ("JAX", "MLX", "PyTorch"):
         return 0
     if backend == "Numba" and kernel:
         from numba import get_num_threads

@@ -5,7 +5,7 @@ import pytest
 
 from lasagne.kernels import conv, conv_plain
 
-from .guarded import guarded, untouched
+from .guarded import guarded, run_guarded, untouched
 
 
 def random_case(rng):
@@ -84,6 +84,40 @@ def test_fast_equals_plain(name, seed):
     # NaN from a guard zone, or left in the output, would show here.
     assert_close(output, expected)
     assert untouched(output_buffer)
+
+
+# More than a vector on each row; and 1x1 on planes that are whole vectors.
+WIDE = {
+    "stride 2": ((2, 3, 1, 9, 77), (5, 3, 1, 3, 3), (1, 2, 2), (0, 1, 1)),
+    "stride 2, no padding": ((2, 3, 1, 9, 64), (5, 3, 1, 1, 1), (1, 2, 2), (0, 0, 0)),
+    "stride 3": ((2, 3, 1, 9, 110), (5, 3, 1, 4, 4), (1, 3, 3), (0, 1, 2)),
+    "in place": ((3, 7, 1, 8, 16), (9, 7, 1, 1, 1), (1, 1, 1), (0, 0, 0)),
+    "in place, volume": ((2, 7, 3, 4, 16), (9, 7, 1, 1, 1), (1, 1, 1), (0, 0, 0)),
+}
+
+
+@pytest.mark.parametrize("name", KERNELS)
+@pytest.mark.parametrize("case", WIDE)
+def test_rows_of_several_vectors(case, name):
+    x_shape, w_shape, stride, before = WIDE[case]
+    sizes = [
+        (size + 2 * zeros - taps) // step + 1
+        for size, zeros, taps, step in zip(x_shape[2:], before, w_shape[2:], stride)
+    ]
+    shapes = x_shape, w_shape, (x_shape[0], w_shape[0], *sizes)
+    rng = np.random.default_rng(1)
+    arrays = [rng.standard_normal(shape).astype("float32") for shape in shapes]
+    parameters = (stride, before, (1, 1, 1), 1)
+    first, second, target = KERNELS[name]
+
+    def kernel(left, right, *rest):
+        *rest, result = rest
+        getattr(conv, name)(left, right, result, *rest)
+
+    rest = epilogue(name, w_shape[0], arrays[1].dtype)
+    arguments = [arrays[first], arrays[second], *parameters, True, *rest]
+    [result] = run_guarded(kernel, arguments, [arrays[target]])
+    assert_close(result, plain(name, arrays, parameters, True))
 
 
 LARGE = {

@@ -59,6 +59,8 @@ def test_nothing_is_multiplied_again(gradients):
         if isinstance(node.op, Scan):
             direction = "back" if node.op.info.n_mit_mot else "forward"
             inside = node.op.fgraph.apply_nodes
-            products[direction] += sum(isinstance(each.op, Dot | DotSum) for each in inside)
+            products[direction] += sum(
+                isinstance(each.op, Dot | DotSum) for each in inside
+            )
     assert products["back"]
     assert products["back"] <= products["forward"]

@@ -56,7 +56,7 @@ Taps that meet only padding at a row are left out in both.
 
 **Register tiles.** :data:`~lasagne.kernels.simd.row_tile` sums over channels
 and taps for some filters and some vectors of neighbouring positions without
-leaving the registers; :data:`~lasagne.kernels.simd.dot_tile` sums over
+leaving the registers; :data:`~lasagne.kernels.conv_dots_simd.dot_tile` sums over
 positions for some filters and some taps.
 
 **Gradients.** For the input, ``y`` takes the role of the source, the taps run
@@ -84,12 +84,13 @@ from .conv_rows import correlate
 from .conv_taps import (
     backward_taps,
     forward_taps,
-    tap_order,
     tap_phases,
     tap_reach,
 )
 from .conv_types import NONE, ONES, PART, Target, kernel
-from .views import flattened, with_flat_filters
+from .simd import copy
+from .threads import num_threads, parallel_ranges
+from .views import flattened
 
 __all__ = [
     "MODULES",
@@ -102,6 +103,9 @@ __all__ = [
 
 #: Where the text of the kernels is written.
 MODULES = (sys.modules[__name__], *conv_dots.MODULES, *conv_taps.MODULES)
+
+#: Weights that are added up without starting threads.
+_FEW_WEIGHTS = 1 << 14
 
 #: Sums of a filter gradient that are kept apart, and elements of all of them.
 _SHARES = 8
@@ -161,16 +165,29 @@ def count_shares(pieces, w):
 
 
 @njit(**PART)
+def _sum_filters(first, last, totals, size, taps, flip, w):
+    """Overwrite some planes of ``w`` with totals of sums that were kept apart."""
+    shares = totals.size // size
+    if shares == 1 and (taps == 1 or not flip):
+        at, count = first * taps, (last - first) * taps
+        copy(totals, at, w, at, count)
+        return
+    for at in range(first * taps, last * taps, taps):
+        for tap in range(taps):
+            total = totals[np.uint64(at + tap)]
+            for share in range(1, shares):
+                total += totals[np.uint64(share * size + at + tap)]
+            place = taps - 1 - tap if flip else tap
+            w[np.uint64(at + place)] = total
+
+
+@njit(**PART)
 def sum_shares(totals, flip, w):
     """Overwrite ``w`` with the total of sums that were kept apart."""
-    w[:] = 0
-    flat = with_flat_filters(w)
-    order = tap_order(totals.shape[3], flip)
-    for share in range(totals.shape[0]):
-        for k in range(w.shape[0]):
-            for c in range(w.shape[1]):
-                for t in range(len(order)):
-                    flat[k, c, order[t]] += totals[share, k, c, t]
+    planes, taps = w.shape[0] * w.shape[1], totals.shape[3]
+    parts = num_threads() if w.size > _FEW_WEIGHTS else 1
+    arguments = flattened(totals), w.size, taps, flip, flattened(w)
+    parallel_ranges(_sum_filters, planes, parts, arguments)
 
 
 @kernel(MODULES)

@@ -11,7 +11,9 @@ import numpy as np
 from numba import njit
 
 from .geometry import span
-from .simd import VECTOR_BYTES, clear, move, transpose
+from .parts import PART as _PART
+from .simd import VECTOR_BYTES, clear, transpose
+from .simd_strides import copy_rows, take_alternate
 
 __all__ = [
     "PIECE",
@@ -32,9 +34,6 @@ __all__ = [
     "unravel",
     "volume",
 ]
-
-# For functions that are called by compiled functions only.
-_PART = {"nogil": True, "no_cpython_wrapper": True, "no_cfunc_wrapper": True}
 
 #: Positions whose sums are kept before they are written: a whole number of tiles.
 PIECE = 768
@@ -260,6 +259,61 @@ def largest_pitch(at_once, box, reach, itemsize):
 # Packing
 
 
+@njit(**_PART)
+def _pack_images(values, line, image_size, block, step, start, stop, packed, at, edge):
+    """Store a row of some images, side by side."""
+    none, lowest = edge
+    lanes, length = block.steps[2], block.extent[2]
+    clear(packed, at, start * lanes)
+    if step == 1:
+        for w in range(start, stop, lanes):
+            count = min(lanes, stop - w)
+            transpose(
+                values,
+                line + w,
+                image_size,
+                block.images,
+                count,
+                packed,
+                at + w * lanes,
+                lanes,
+                count,
+                lanes,
+                none,
+                lowest,
+                none,
+            )
+    else:
+        clear(packed, at + start * lanes, (stop - start) * lanes)
+        for n in range(block.images):
+            for w in range(start, stop):
+                value = values[np.uint64(line + n * image_size + w * step)]
+                packed[np.uint64(at + w * lanes + n)] = value
+    clear(packed, at + stop * lanes, (length - stop) * lanes)
+
+
+@njit(**_PART)
+def _pack_rows(values, line, pitch, rows, step, start, stop, packed, at, steps, length):
+    """Store some rows of an image, of which the first begins at an element."""
+    for row in range(rows):
+        to = at + row * steps[1]
+        for w in range(start):
+            packed[np.uint64(to + w)] = 0
+        for w in range(stop, length):
+            packed[np.uint64(to + w)] = 0
+    line, at, count = line + start * step, at + start, stop - start
+    if step == 1:
+        copy_rows(values, line, pitch, packed, at, steps[1], rows, count)
+    elif step == 2:
+        take_alternate(values, line, pitch, packed, at, steps[1], rows, count)
+    else:
+        for row in range(rows):
+            # Unsigned, or each index is checked for being counted from the end.
+            for w in range(count):
+                value = values[np.uint64(line + row * pitch + w * step)]
+                packed[np.uint64(at + row * steps[1] + w)] = value
+
+
 def pack(source, first, channels, block, limit, packed, base, none, lowest):
     """Store a block of some channels, as one row per channel and phase.
 
@@ -271,7 +325,6 @@ def pack(source, first, channels, block, limit, packed, base, none, lowest):
     values = source.values
     extent, steps = block.extent, block.steps
     image_size = shape[1] * shape[2] * shape[3] * shape[4]
-    lanes = VECTOR_BYTES // values.itemsize
     row = base
     for c in range(first, first + channels):
         for phase in range(volume(phases)):
@@ -279,79 +332,49 @@ def pack(source, first, channels, block, limit, packed, base, none, lowest):
             shift = add(shift, multiply(block.start, step))
             start, stop = span(extent[2], shape[4], step[2], shift[2])
             stop = max(start, min(stop, limit[2]))
+            top, bottom = span(extent[1], shape[3], step[1], shift[1])
+            bottom = max(top, min(bottom, limit[1]))
+            pitch = step[1] * shape[4]
             for d in range(extent[0]):
                 sd = d * step[0] + shift[0]
-                for h in range(extent[1]):
-                    sh = h * step[1] + shift[1]
-                    at = row + d * steps[0] + h * steps[1]
-                    if (
-                        sd < 0
-                        or sd >= shape[2]
-                        or sh < 0
-                        or sh >= shape[3]
-                        or d >= limit[0]
-                        or h >= limit[1]
-                    ):
-                        clear(packed, at, steps[1])
-                        continue
-                    line = block.image * shape[1] + c
-                    line = (line * shape[2] + sd) * shape[3] + sh
-                    line = line * shape[4] + shift[2]
-                    if block.inside:
-                        clear(packed, at, start * lanes)
-                        if step[2] == 1:
-                            for w in range(start, stop, lanes):
-                                count = min(lanes, stop - w)
-                                transpose(
-                                    values,
-                                    line + w,
-                                    image_size,
-                                    block.images,
-                                    count,
-                                    packed,
-                                    at + w * lanes,
-                                    lanes,
-                                    count,
-                                    lanes,
-                                    none,
-                                    lowest,
-                                    none,
-                                )
-                        else:
-                            clear(packed, at + start * lanes, (stop - start) * lanes)
-                            for n in range(block.images):
-                                for w in range(start, stop):
-                                    value = values[
-                                        np.uint64(line + n * image_size + w * step[2])
-                                    ]
-                                    packed[np.uint64(at + w * lanes + n)] = value
-                        clear(packed, at + stop * lanes, (extent[2] - stop) * lanes)
-                        continue
-                    for _ in range(block.images):
-                        for w in range(start):
-                            packed[np.uint64(at + w)] = 0
-                        if step[2] == 1:
-                            count = stop - start
-                            move(
-                                values,
-                                line + start,
-                                packed,
-                                at + start,
-                                count,
-                                none,
-                                lowest,
-                                none,
-                            )
-                        else:
-                            # Unsigned, or each index is checked for being
-                            # counted from the end.
-                            for w in range(start, stop):
-                                value = values[np.uint64(line + w * step[2])]
-                                packed[np.uint64(at + w)] = value
-                        for w in range(stop, extent[2]):
-                            packed[np.uint64(at + w)] = 0
-                        at += steps[3]
-                        line += image_size
+                at = row + d * steps[0]
+                if sd < 0 or sd >= shape[2] or d >= limit[0]:
+                    clear(packed, at, steps[0])
+                    continue
+                clear(packed, at, top * steps[1])
+                clear(packed, at + bottom * steps[1], (extent[1] - bottom) * steps[1])
+                line = ((block.image * shape[1] + c) * shape[2] + sd) * shape[3]
+                line = (line + top * step[1] + shift[1]) * shape[4] + shift[2]
+                at += top * steps[1]
+                if block.inside:
+                    for h in range(bottom - top):
+                        _pack_images(
+                            values,
+                            line + h * pitch,
+                            image_size,
+                            block,
+                            step[2],
+                            start,
+                            stop,
+                            packed,
+                            at + h * steps[1],
+                            (none, lowest),
+                        )
+                    continue
+                for n in range(block.images):
+                    _pack_rows(
+                        values,
+                        line + n * image_size,
+                        pitch,
+                        bottom - top,
+                        step[2],
+                        start,
+                        stop,
+                        packed,
+                        at + n * steps[3],
+                        steps,
+                        extent[2],
+                    )
             end = extent[0] * steps[0]
             clear(packed, row + end, block.pitch - end)
             row += block.pitch

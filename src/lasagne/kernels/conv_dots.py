@@ -8,8 +8,9 @@ import sys
 import numpy as np
 from numba import njit, types
 
-from . import conv_types
+from . import conv_dots_simd, conv_types
 from .conv_blocks import (
+    Block,
     block_at,
     ceil_divide,
     count_boxes,
@@ -17,8 +18,11 @@ from .conv_blocks import (
     largest_pitch,
     volume,
 )
+from .conv_dots_simd import dot_tile
 from .conv_types import (
     BLOCK,
+    NONE,
+    ONES,
     PART,
     PLAN,
     SIZES,
@@ -29,13 +33,14 @@ from .conv_types import (
     tap_offsets,
     taps_type,
 )
-from .simd import DOT_TILE, VECTOR_BYTES, dot_tile
+from .simd import DOT_TILE, VECTOR_BYTES
 from .threads import num_threads, parallel_for
+from .views import flattened
 
 __all__ = ["MODULES", "correlate_rows", "dot_tasks", "plan_dots"]
 
 #: Where the text of what is here, and below, is written.
-MODULES = (sys.modules[__name__], *conv_types.MODULES)
+MODULES = (sys.modules[__name__], conv_dots_simd, *conv_types.MODULES)
 
 _ROWS, _COLUMNS = DOT_TILE
 
@@ -84,9 +89,13 @@ def _accumulate(
     """
     channels, taps = totals.shape[2], totals.shape[3]
     steps, lanes = block.steps, VECTOR_BYTES // totals.itemsize
-    pairs = channels * taps
+    pairs, flat = channels * taps, flattened(totals)
     y_starts = np.empty(_ROWS, np.int64)
-    x_starts = np.empty(_COLUMNS, np.int64)
+    # The last tile repeats the last row and column.
+    x_starts = np.empty(pairs + _COLUMNS, np.int64)
+    for pair in range(pairs + _COLUMNS):
+        c, tap = divmod(min(pair, pairs - 1), taps)
+        x_starts[pair] = x_base + c * x_pitch + offsets[tap]
     sums = np.empty(_ROWS * _COLUMNS, totals.dtype)
     # Rows whose vectors hold images lie apart, the others follow each other.
     planes = block.size[0]
@@ -106,29 +115,51 @@ def _accumulate(
                 runs, length = 1, ceil_divide(runs, lanes) * lanes
             origin = d * steps[0] + first * step
             for k in range(0, filters, _ROWS):
+                for i in range(_ROWS):
+                    y_starts[i] = y_base + min(k + i, filters - 1) * block.pitch
+                place = (share * totals.shape[1] + first_filter + k) * pairs
                 for column in range(0, pairs, _COLUMNS):
-                    # The last tile repeats the last row and column.
-                    for i in range(_ROWS):
-                        row = min(k + i, filters - 1)
-                        y_starts[i] = y_base + row * block.pitch + origin
-                    for j in range(_COLUMNS):
-                        c, tap = divmod(min(column + j, pairs - 1), taps)
-                        x_starts[j] = x_base + c * x_pitch + offsets[tap] + origin
                     dot_tile(
                         packed_y,
                         y_starts,
                         packed_x,
                         x_starts,
+                        column,
+                        origin,
                         steps[1],
                         runs,
                         length,
                         sums,
                     )
-                    for j in range(min(_COLUMNS, pairs - column)):
-                        c, tap = divmod(column + j, taps)
-                        for i in range(min(_ROWS, filters - k)):
-                            row = first_filter + k + i
-                            totals[share, row, c, tap] += sums[i * _COLUMNS + j]
+                    for i in range(min(_ROWS, filters - k)):
+                        at = place + i * pairs + column
+                        for j in range(min(_COLUMNS, pairs - column)):
+                            # Unsigned, or each index is checked for being counted
+                            # from the end.
+                            flat[np.uint64(at + j)] += sums[np.uint64(i * _COLUMNS + j)]
+
+
+@njit(**PART)
+def _lie_ready(x, size, reach):
+    """Tell whether rows can be read where they lie, as in a 1x1 convolution.
+
+    That is if the grid is the source itself, and its planes are whole vectors: a
+    vector must not read what belongs to the next one.
+    """
+    return (
+        reach == NONE
+        and x.step == ONES
+        and x.before == NONE
+        and x.shape[2:] == size
+        and volume(size) % (VECTOR_BYTES // x.values.itemsize) == 0
+    )
+
+
+@njit(**PART)
+def _as_they_lie(image, size):
+    """Return a block of one image whose planes follow each other."""
+    steps = (size[1] * size[2], size[2], 1, size[2])
+    return Block(image, 1, NONE, size, size, False, steps, volume(size))
 
 
 @called_from_outside(
@@ -163,6 +194,7 @@ def dot_tasks(
     x_base = worker * (packed.size // workers)
     y_base = x_base + packed.size // workers // (rows + filters) * rows
     offsets = np.empty(len(taps.lines) * len(taps.columns), np.int64)
+    lie_ready = _lie_ready(x, size, reach)
     for task in range(tasks * worker // workers, tasks * (worker + 1) // workers):
         share, rest = divmod(task, groups * parts)
         group, part = divmod(rest, parts)
@@ -170,6 +202,23 @@ def dot_tasks(
         count = min(blocks * (part + 1) // parts * _ROWS, filters) - k
         k += group * filters
         for piece in range(pieces * share // shares, pieces * (share + 1) // shares):
+            if lie_ready:
+                plane = volume(size)
+                offsets[0] = 0
+                _accumulate(
+                    y.values,
+                    (piece * y.shape[1] + k) * plane,
+                    x.values,
+                    (piece * x.shape[1] + group * x.channels) * plane,
+                    plane,
+                    offsets,
+                    _as_they_lie(piece, size),
+                    count,
+                    totals,
+                    share,
+                    k,
+                )
+                continue
             block = block_at(x, piece, inside, at_once, box, size, reach, itemsize)
             line_offsets, column_offsets = tap_offsets(taps, block, x.phases)
             for t in range(len(offsets)):
@@ -211,6 +260,8 @@ def plan_dots(x, filters, taps, size, reach, shares):
     """
     itemsize = x.values.itemsize
     rows = x.channels * volume(x.phases)
+    if _lie_ready(x, size, reach):
+        return (False, 1, size, size, reach), 0
     inside, at_once, box = divide(
         x,
         taps.columns[:0],

@@ -23,7 +23,7 @@ Results depend on how images are divided, not on how many threads there are.
 import sys
 
 import numpy as np
-from numba import njit
+from numba import njit, types
 
 from . import conv, simd_pairs
 from .conv import count_shares, sum_shares
@@ -31,7 +31,16 @@ from .conv_blocks import Source, ceil_divide, count_boxes, subtract, volume
 from .conv_dots import dot_tasks, plan_dots
 from .conv_rows import correlate_tasks, plan_correlation
 from .conv_taps import backward_taps, forward_taps, tap_phases, tap_reach
-from .conv_types import NONE, ONES, PART, Target, kernel
+from .conv_types import (
+    NONE,
+    ONES,
+    PART,
+    SIZES,
+    Target,
+    called_from_outside,
+    flat_type,
+    kernel,
+)
 from .simd import VECTOR_BYTES, clear
 from .simd_pairs import MOST_ROWS, reduce_pairs, spread_pairs
 from .threads import num_threads, parallel_for, parallel_ranges
@@ -96,7 +105,22 @@ def _starts_of_rows(plane, d, size, window, starts):
         starts[row] = (at * size[1] + row_h) * size[2]
 
 
-@njit(**PART)
+@called_from_outside(
+    lambda number: (
+        types.int64,
+        types.int64,
+        flat_type(number),
+        SIZES,
+        SIZES,
+        types.boolean,
+        flat_type(number),
+        flat_type(types.uint8),
+        SIZES,
+        types.int64,
+    ),
+    position=2,
+    modules=MODULES,
+)
 def _reduce_planes(first, last, y, size, window, rectified, p, routes, pooled, begin):
     """Pool some planes; plane ``i`` of ``y`` becomes plane ``begin + i`` of ``p``."""
     starts = np.empty(MOST_ROWS, np.int64)
@@ -118,7 +142,24 @@ def _reduce_planes(first, last, y, size, window, rectified, p, routes, pooled, b
             )
 
 
-@njit(**PART)
+@called_from_outside(
+    lambda number: (
+        types.int64,
+        types.int64,
+        flat_type(number),
+        flat_type(number),
+        flat_type(types.uint8),
+        SIZES,
+        types.int64,
+        SIZES,
+        SIZES,
+        types.boolean,
+        flat_type(number),
+        flat_type(types.float64),
+    ),
+    position=2,
+    modules=MODULES,
+)
 def _spread_planes(
     first, last, p, g, routes, pooled, begin, size, window, rectified, y, totals
 ):
@@ -154,12 +195,17 @@ def _spread_planes(
         totals[plane % len(totals)] += total
 
 
+@njit(**PART)
+def _reduce_some(first, last, y, size, window, rectified, p, routes, pooled):
+    _reduce_planes(first, last, y, size, window, rectified, p, routes, pooled, 0)
+
+
 @kernel(MODULES)
 def reduce(y, window, rectified, p, routes):
     """Overwrite ``p`` and ``routes`` with the maxima of ``y``."""
     planes = y.shape[0] * y.shape[1]
     parallel_ranges(
-        _reduce_planes,
+        _reduce_some,
         planes,
         min(planes, _PARTS),
         (
@@ -170,7 +216,6 @@ def reduce(y, window, rectified, p, routes):
             flattened(p),
             flattened(routes),
             p.shape[2:],
-            0,
         ),
     )
 
@@ -377,10 +422,7 @@ def _backward_worker(
     at_once,
     dot_taps,
     dot_plan,
-    target,
-    taps,
-    plan,
-    shift,
+    correlation,
     scratch,
     totals,
     bias_totals,
@@ -429,7 +471,8 @@ def _backward_worker(
                 totals[share : share + 1],
                 edge,
             )
-            if target.values.size:
+            if correlation is not None:
+                target, taps, plan, shift = correlation
                 values, shape = _some_images(target.values, target.shape, first, count)
                 correlate_tasks(
                     0,
@@ -454,6 +497,31 @@ def _backward_worker(
                 )
 
 
+@njit(**PART)
+def _input_correlation(x, w, y_shape, gx, stride, before, dilation, groups, flip):
+    """Return how the gradient of the input is taken from some images of ``y``.
+
+    And what a worker needs for packing. There is none without a place for it.
+    """
+    if gx is None:
+        return None, 0
+    taps, grid, reach, lowest = backward_taps(
+        w, x.shape[2:], stride, before, dilation, groups, flip
+    )
+    shift = subtract(reach, lowest)
+    plan, scratch = plan_correlation(
+        Source(flattened(x), y_shape, w.shape[0] // groups, ONES, shift, ONES),
+        taps,
+        grid,
+        reach,
+        1,
+    )
+    none, least = x.dtype.type(0), x.dtype.type(-np.inf)
+    bias = np.zeros(x.shape[1], x.dtype)
+    target = Target(flattened(gx), gx.shape, w.shape[1], stride, bias, least, none)
+    return (target, taps, plan, shift), scratch
+
+
 @kernel(MODULES)
 def backward(
     x,
@@ -475,13 +543,14 @@ def backward(
 ):
     """Overwrite three arrays with the gradients that ``g`` sends back.
 
-    Those are of input, filters and bias. That of the input is left out if
-    ``gx`` has no elements.
+    Those are of input, filters and bias. That of the input is left out if ``gx`` is
+    ``None``, and nothing for it is compiled.
     """
-    gb[:] = 0
-    gw[:] = 0
     if p.size == 0 or w.size == 0:
-        gx[:] = 0
+        clear(gb, 0, gb.size)
+        clear(flattened(gw), 0, gw.size)
+        if gx is not None:
+            clear(flattened(gx), 0, gx.size)
         return
     images, filters, itemsize = x.shape[0], w.shape[0], x.itemsize
     reach = tap_reach(w.shape[2:], stride, dilation)
@@ -498,23 +567,14 @@ def backward(
         reach,
         1,
     )
-    taps, grid, _, lowest = backward_taps(
-        w, shape[2:], stride, before, dilation, groups, flip
-    )
-    shift = subtract(reach, lowest)
     y_some = (at_once, filters, size[0], size[1], size[2])
-    plan, more = plan_correlation(
-        Source(values, y_some, filters // groups, ONES, shift, ONES),
-        taps,
-        grid,
-        reach,
-        1,
+    correlation, more = _input_correlation(
+        x, w, y_some, gx, stride, before, dilation, groups, flip
     )
     shares = count_shares(ceil_divide(images, at_once), w)
     totals = np.zeros((shares, filters, w.shape[1], volume(w.shape[2:])), w.dtype)
     bias_totals = np.zeros((shares, filters))
     workers = min(num_threads(), shares)
-    none, lowest_value = x.dtype.type(0), x.dtype.type(-np.inf)
     parallel_for(
         _backward_worker,
         workers,
@@ -530,24 +590,15 @@ def backward(
             at_once,
             dot_taps,
             dot_plan,
-            Target(
-                flattened(gx),
-                gx.shape,
-                w.shape[1],
-                stride,
-                np.zeros(shape[1], x.dtype),
-                lowest_value,
-                none,
-            ),
-            taps,
-            plan,
-            shift,
+            correlation,
             max(scratch, more),
             totals,
             bias_totals,
         ),
     )
     sum_shares(totals, flip, gw)
-    for share in range(shares):
-        for k in range(filters):
-            gb[k] += bias_totals[share, k]
+    for k in range(filters):
+        total = 0.0
+        for share in range(shares):
+            total += bias_totals[share, k]
+        gb[k] = total

@@ -37,6 +37,7 @@ from .conv_types import (
 )
 from .geometry import span
 from .simd import ROW_TILES, VECTOR_BYTES, move, row_tile, transpose
+from .simd_strides import put_alternate
 from .threads import num_threads, parallel_for
 
 __all__ = [
@@ -183,6 +184,9 @@ def _write_rows(
                         target.threshold,
                         target.below,
                     )
+                elif step[2] == 2:
+                    place = to + 2 * start
+                    put_alternate(sums, at + start, target.values, place, stop - start)
                 else:
                     for j in range(start, stop):
                         value = sums[np.uint64(at + j)]

@@ -13,9 +13,19 @@ from typing import Any
 import numpy as np
 from numba import njit, types
 
-from . import conv_blocks, geometry, lengths, linking, simd, threads, views
+from . import (
+    conv_blocks,
+    geometry,
+    lengths,
+    linking,
+    simd,
+    simd_strides,
+    threads,
+    views,
+)
 from .conv_blocks import Block, Source, pack
 from .linking import kernel
+from .parts import PART
 
 __all__ = [
     "BLOCK",
@@ -38,9 +48,6 @@ __all__ = [
     "target_type",
 ]
 
-#: For what is called by compiled functions only.
-PART = {"nogil": True, "no_cpython_wrapper": True, "no_cfunc_wrapper": True}
-
 ONES = (1, 1, 1)
 NONE = (0, 0, 0)
 
@@ -52,6 +59,7 @@ MODULES = (
     lengths,
     linking,
     simd,
+    simd_strides,
     threads,
     views,
 )
@@ -63,7 +71,7 @@ def called_from_outside(
     """Compile a function apart from its callers; they call what this returns."""
 
     def decorate(function: Any) -> Callable:
-        compiled = kernel(modules)(function)
+        compiled = kernel(modules, from_python=False)(function)
         return linking.External(compiled, types_for, position, modules).call
 
     return decorate

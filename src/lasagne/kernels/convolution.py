@@ -8,11 +8,13 @@ only: what is not needed is not compiled.
 Both round differently, by a few units in the last place of the largest outputs.
 """
 
+from types import ModuleType
 from typing import Any
 
 import numpy as np
 
-from . import conv, winograd, winograd_filters
+from . import conv, conv_depthwise, rearranged, winograd, winograd_filters
+from .ahead import call
 
 __all__ = ["filter_gradient", "forward", "input_gradient", "is_minimal"]
 
@@ -29,6 +31,11 @@ def is_minimal(
     return x.dtype == np.float32 and winograd.applies(x, w, y, stride, dilation, groups)
 
 
+def direct(w: np.ndarray, groups: int) -> ModuleType:
+    """Return the module that computes direct sums."""
+    return conv_depthwise if conv_depthwise.applies(w.shape, groups) else conv
+
+
 def forward(
     x: np.ndarray,
     w: np.ndarray,
@@ -41,10 +48,13 @@ def forward(
     *epilogue: Any,
 ) -> None:
     """Overwrite ``y`` with the correlation of ``x`` and ``w``."""
+    geometry = stride, before, dilation, groups
     if is_minimal(x, w, y, stride, dilation, groups):
-        winograd.forward(x, w, y, before, flip, *epilogue)
+        call(winograd.forward, x, w, y, before, flip, *epilogue)
+    elif how := rearranged.rearrangement("forward", x, w, y, *geometry):
+        call(rearranged.forward, how, x, w, y, flip, *epilogue)
     else:
-        conv.forward(x, w, y, stride, before, dilation, groups, flip, *epilogue)
+        call(direct(w, groups).forward, x, w, y, *geometry, flip, *epilogue)
 
 
 def input_gradient(
@@ -58,10 +68,13 @@ def input_gradient(
     flip: bool,
 ) -> None:
     """Overwrite ``x`` with the gradient that ``y`` sends back through ``w``."""
+    geometry = stride, before, dilation, groups
     if is_minimal(y, w, x, stride, dilation, groups):
-        winograd.input_gradient(w, y, x, before, flip)
+        call(winograd.input_gradient, w, y, x, before, flip)
+    elif how := rearranged.rearrangement("input_gradient", x, w, y, *geometry):
+        call(rearranged.input_gradient, how, w, y, x, flip)
     else:
-        conv.input_gradient(w, y, x, stride, before, dilation, groups, flip)
+        call(direct(w, groups).input_gradient, w, y, x, *geometry, flip)
 
 
 def filter_gradient(
@@ -75,9 +88,12 @@ def filter_gradient(
     flip: bool,
 ) -> None:
     """Overwrite ``w`` with the gradient of the filters between ``x`` and ``y``."""
+    geometry = stride, before, dilation, groups
     if w.dtype == np.float32 and winograd_filters.applies(
         x, w, y, stride, dilation, groups
     ):
-        winograd_filters.filter_gradient(x, y, w, before, flip)
+        call(winograd_filters.filter_gradient, x, y, w, before, flip)
+    elif how := rearranged.rearrangement("filter_gradient", x, w, y, *geometry):
+        call(rearranged.filter_gradient, how, x, y, w, flip)
     else:
-        conv.filter_gradient(x, y, w, stride, before, dilation, groups, flip)
+        call(direct(w, groups).filter_gradient, x, y, w, *geometry, flip)

@@ -8,7 +8,7 @@ loaded from the cache, before.
 """
 
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from dataclasses import dataclass
 from functools import cache
 from hashlib import sha256
@@ -25,7 +25,18 @@ from numba.extending import intrinsic
 
 from . import source_digest
 
-__all__ = ["External", "external", "kernel", "on_reload", "watch"]
+__all__ = [
+    "External",
+    "compile_for_others",
+    "external",
+    "kernel",
+    "kernel_name",
+    "kernel_named",
+    "on_reload",
+    "outside",
+    "take_turns",
+    "watch",
+]
 
 
 def watch(kernel: Any, *modules: ModuleType) -> Any:
@@ -69,25 +80,41 @@ def _quickly() -> Iterator[None]:
             config.OPT, config.LOOP_VECTORIZE = saved
 
 
+# What is around each compilation of a kernel.
+_turn: Callable[[Any], AbstractContextManager] = nullcontext
+
+
+def take_turns(turn: Callable[[Any], AbstractContextManager]) -> None:
+    """Have each kernel compiled in a context: that of a function of the kernel.
+
+    :mod:`lasagne.kernels.ahead` waits there for other processes.
+    """
+    global _turn
+    _turn = turn
+
+
 def _compiled_quickly(dispatcher: Any) -> Any:
     """Have a function, and what it calls, compiled with less optimization."""
     compile_fully = dispatcher.compile
 
     def compile_quickly(signature: Any) -> Any:
-        with _quickly():
+        with _turn(dispatcher), _quickly():
             return compile_fully(signature)
 
     dispatcher.compile = compile_quickly
     return dispatcher
 
 
-def kernel(modules: Sequence[ModuleType]) -> Callable:
+def kernel(modules: Sequence[ModuleType], from_python: bool = True) -> Callable:
     """Have a function compiled when it is called, quickly, and kept on disk.
 
     Parameters
     ----------
     modules : sequence of module
         Where the text of the function, and of all that it calls, is written.
+    from_python : bool
+        Whether Python calls the function: what it takes for that is a tenth of the
+        time.
 
     Returns
     -------
@@ -97,24 +124,65 @@ def kernel(modules: Sequence[ModuleType]) -> Callable:
     """
 
     def decorate(function: Any) -> Any:
-        dispatcher = watch(njit(cache=True, nogil=True)(function), *modules)
+        dispatcher = watch(
+            njit(
+                cache=True,
+                nogil=True,
+                no_cfunc_wrapper=True,
+                no_cpython_wrapper=not from_python,
+            )(function),
+            *modules,
+        )
+        _register(dispatcher, modules)
         return _compiled_quickly(dispatcher)
 
     return decorate
 
 
-# The functions called from outside, with the modules they are written in, by name.
+# All kernels, with the modules they are written in, by name.
 _functions: dict[str, tuple[Any, tuple[ModuleType, ...]]] = {}
+
+
+def kernel_name(kernel: Any) -> str:
+    """Return the name that tells a kernel from all others."""
+    return f"{kernel.py_func.__module__}.{kernel.py_func.__qualname__}"
+
+
+def kernel_named(name: str) -> Any:
+    """Return the kernel of a name, if its module has been imported."""
+    return _functions[name][0]
+
+
+def _register(kernel: Any, modules: Sequence[ModuleType]) -> str:
+    name = kernel_name(kernel)
+    _functions[name] = kernel, tuple(modules)
+    return name
+
+
+# Whether this process compiles functions for others, and calls none of them.
+_for_others = False
+
+
+def compile_for_others() -> None:
+    """Compile no function because another one calls it: nobody is going to."""
+    global _for_others
+    _for_others = True
+
+
+def _address(kernel: Any, arguments: tuple) -> int:
+    """Compile a function for some types, or load it; return where it is."""
+    if _for_others:
+        return id(kernel)  # any address will do
+    kernel.compile(arguments)
+    compiled = kernel.overloads[arguments]
+    return compiled.library.get_pointer_to_function(compiled.fndesc.llvm_func_name)
 
 
 @cache
 def _symbol(name: str, arguments: tuple) -> str:
-    """Compile a function for some types, or load it; return its name for LLVM."""
+    """Have a function for some types found by LLVM; return its name there."""
     kernel, modules = _functions[name]
-    with _quickly():
-        kernel.compile(arguments)
-    compiled = kernel.overloads[arguments]
-    address = compiled.library.get_pointer_to_function(compiled.fndesc.llvm_func_name)
+    address = _address(kernel, arguments)
     text = f"{name} {arguments} {source_digest(*modules)}"
     symbol = f"lasagne_{kernel.__name__}_{sha256(text.encode()).hexdigest()[:32]}"
     llvm.add_symbol(symbol, address)
@@ -148,12 +216,6 @@ def on_reload(context: Any, action: Callable[[], None]) -> None:
         What to do: a function of a module, or an object that can be pickled.
     """
     context.active_code_library._reload_init.add(action)
-
-
-def _register(kernel: Any, modules: Sequence[ModuleType]) -> str:
-    name = f"{kernel.py_func.__module__}.{kernel.py_func.__qualname__}"
-    _functions[name] = kernel, tuple(modules)
-    return name
 
 
 def _call(kernel: Any, name: str, arguments: Sequence[types.Type]) -> tuple:
@@ -207,6 +269,10 @@ def external(
     return _intrinsic(len(arguments), lambda *_: call)
 
 
+#: Functions for several types of numbers, by what functions of Numba's call.
+outside: dict[Callable, "External"] = {}
+
+
 class External:
     """A function to be called from outside, for several types of numbers.
 
@@ -246,3 +312,4 @@ class External:
             )
 
         self.call = _intrinsic(count, choose)
+        outside[self.call] = self

@@ -26,7 +26,6 @@ __all__ = [
     "Emitter",
     "clear",
     "copy",
-    "dot_tile",
     "index_sum",
     "move",
     "row_tile",
@@ -194,21 +193,6 @@ class Emitter:
             half //= 2
         return vectors
 
-    def horizontal_sum(self, vector):
-        """Sum the lanes of a vector, halving it each time."""
-        count = self.lanes
-        while count > 1:
-            count //= 2
-            half = ir.VectorType(ir.IntType(32), count)
-            low = ir.Constant(half, list(range(count)))
-            high = ir.Constant(half, list(range(count, 2 * count)))
-            low, high = (
-                self.builder.shuffle_vector(vector, vector, each)
-                for each in (low, high)
-            )
-            vector = self.builder.fadd(low, high)
-        return self.builder.extract_element(vector, ir.IntType(32)(0))
-
 
 def index_sum(builder, *terms):
     """Add up index expressions; ints become constants."""
@@ -346,68 +330,6 @@ def row_tile(
         return context.get_dummy_value()
 
     return signature, codegen
-
-
-def _make_dot_tile(rows: int, columns: int):
-    @intrinsic
-    def dot_tile(
-        typingctx, left, left_starts, right, right_starts, pitch, runs, length, sums
-    ):
-        int64 = types.int64
-        signature = types.void(
-            left, left_starts, right, right_starts, int64, int64, int64, sums
-        )
-
-        def codegen(context, builder, signature, args):
-            left, left_starts, right, right_starts, pitch, runs, length, sums = args
-            emit = Emitter(context, builder, signature.args[0].dtype)
-            left = emit.data(signature.args[0], left)
-            left_starts = emit.data(signature.args[1], left_starts)
-            right = emit.data(signature.args[2], right)
-            right_starts = emit.data(signature.args[3], right_starts)
-            sums = emit.data(signature.args[7], sums)
-            index = ir.IntType(64)
-            left_rows = [
-                builder.gep(left, [builder.load(builder.gep(left_starts, [index(r)]))])
-                for r in range(rows)
-            ]
-            right_rows = [
-                builder.gep(
-                    right, [builder.load(builder.gep(right_starts, [index(c)]))]
-                )
-                for c in range(columns)
-            ]
-            totals = emit.zeros(rows, columns)
-            steps = builder.udiv(length, index(emit.lanes))
-            with cgutils.for_range(builder, runs) as run:
-                base = builder.mul(run.index, pitch)
-                with cgutils.for_range(builder, steps) as step:
-                    position = builder.mul(step.index, index(emit.lanes))
-                    position = builder.add(base, position)
-                    lefts = [emit.load(row, position) for row in left_rows]
-                    for c in range(columns):
-                        value = emit.load(right_rows[c], position)
-                        for r in range(rows):
-                            emit.add_product(totals[r][c], lefts[r], value)
-            for r in range(rows):
-                for c in range(columns):
-                    total = emit.horizontal_sum(builder.load(totals[r][c]))
-                    address = builder.gep(sums, [index(r * columns + c)])
-                    builder.store(total, address)
-            return context.get_dummy_value()
-
-        return signature, codegen
-
-    return dot_tile
-
-
-#: ``dot_tile(left, left_starts, right, right_starts, pitch, runs, length,
-#: sums)`` computes for the rows and columns of ``DOT_TILE``, with ``length`` a
-#: multiple of the lanes, ``j < runs`` and ``i < length``,
-#:
-#:     sums[r, c] = sum over j, i of  left[left_starts[r] + j * pitch + i]
-#:                                  * right[right_starts[c] + j * pitch + i]
-dot_tile = _make_dot_tile(*DOT_TILE)
 
 
 @intrinsic

@@ -147,18 +147,17 @@ def _epilogue(number):
 _FILTER = 90
 
 
-@kernel(MODULES)
 def applies(source, w, target, stride, dilation, groups):
     """Tell whether this module can compute a convolution, and faster than directly.
 
     From ``x`` to ``y`` for :func:`forward`, and from ``y`` to ``x`` for
-    :func:`input_gradient`.
+    :func:`input_gradient`. Not compiled: only Python asks.
     """
-    if not is_possible(source, w, target, stride, dilation, groups):
+    if not is_possible.py_func(source, w, target, stride, dilation, groups):
         return False
-    direct, minimal = costs(source, target, target, w.shape[3])
-    filters = source.shape[1] * ceil_divide(target.shape[1], VECTOR_BYTES // w.itemsize)
-    return minimal + filters * _FILTER < direct
+    direct, minimal = costs.py_func(source, target, target, w.shape[3])
+    vectors = ceil_divide.py_func(target.shape[1], VECTOR_BYTES // w.itemsize)
+    return minimal + source.shape[1] * vectors * _FILTER < direct
 
 
 # ---------------------------------------------------------------------------

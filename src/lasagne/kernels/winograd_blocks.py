@@ -176,17 +176,18 @@ def costs(source, target, outputs, taps):
     """Estimate the time of a direct convolution, and of one by minimal filtering.
 
     Without what does not depend on the number of tiles. Those are tiles of outputs.
+    Calls nothing that is compiled, so that Python can call it uncompiled.
     """
     lanes = VECTOR_BYTES // source.itemsize
-    sources, targets = source.shape[1], ceil_divide(target.shape[1], lanes)
+    sources, targets = source.shape[1], -(-target.shape[1] // lanes)
     size = SIZE + 1 - taps
     images, height, width = outputs.shape[0], outputs.shape[3], outputs.shape[4]
-    tiles = images * ceil_divide(height, size) * ceil_divide(width, size)
+    tiles = images * -(-height // size) * -(-width // size)
     # The direct one computes what is between rows, too.
-    vectors = ceil_divide(images * height * (width + taps // 2), lanes)
+    vectors = -(-images * height * (width + taps // 2) // lanes)
     direct = vectors * taps * taps * sources * target.shape[1] * _DIRECT
     minimal = POINTS * sources * targets * _PRODUCT
-    minimal += ceil_divide(sources, lanes) * _TO_POINTS + targets * _FROM_POINTS
+    minimal += -(-sources // lanes) * _TO_POINTS + targets * _FROM_POINTS
     return direct, tiles * minimal
 
 

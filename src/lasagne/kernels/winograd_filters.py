@@ -297,15 +297,14 @@ def _filter_gradient(x, y, w, before, flip, zero):
         _by_shares(x, y, w, before, flip, tiling, Stack(x.values, pitch, width))
 
 
-@kernel(MODULES)
 def applies(x, w, y, stride, dilation, groups):
     """Tell whether this module can compute a gradient, and faster than directly."""
-    if not is_possible(x, w, y, stride, dilation, groups):
+    if not is_possible.py_func(x, w, y, stride, dilation, groups):
         return False
     # As if from y to x: channels of x fill vectors.
-    direct, minimal = costs(y, x, y, w.shape[3])
-    filters = y.shape[1] * ceil_divide(x.shape[1], VECTOR_BYTES // w.itemsize)
-    return minimal + filters * _FILTER < direct * _DOTS
+    direct, minimal = costs.py_func(y, x, y, w.shape[3])
+    vectors = ceil_divide.py_func(x.shape[1], VECTOR_BYTES // w.itemsize)
+    return minimal + y.shape[1] * vectors * _FILTER < direct * _DOTS
 
 
 @kernel(MODULES)

@@ -24,10 +24,14 @@ class ShapedOp(Op):
     kernel_name : str
         The kernel that it calls, if that is not the one that the rule for Numba
         does.
+    rehearses : bool
+        Whether ``perform()`` calls kernels by :func:`lasagne.kernels.ahead.call`
+        alone, and takes no time without them.
     """
 
     performs_compiled = True
     kernel_name = ""
+    rehearses = False
 
     def infer_shapes(self, node: Apply, shapes: Any) -> list[tuple]:
         """Return the shape of each output.

@@ -112,6 +112,7 @@ class _ConvFamily(LinearOp):
         "flip_filters",
     )
     linear_in = (0, 1)
+    rehearses = True
 
     def __init__(
         self,

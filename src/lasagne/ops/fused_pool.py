@@ -18,6 +18,7 @@ from pytensor.graph.fg import FunctionGraph
 from pytensor.graph.rewriting.basic import copy_stack_trace, in2out, node_rewriter
 
 from ..kernels import conv_pool, convolution
+from ..kernels.ahead import call
 from ..kernels.geometry import promote as promotions
 from ..kernels.simd import VECTOR_BYTES
 from ..kernels.simd_pairs import MOST_ROWS
@@ -132,7 +133,8 @@ class ConvPool(_ConvPoolFamily):
         routes = empty(p.shape, np.uint8)
         promote, window = promotions[self.ndim].py_func, self.pool_geometry()
         if self.few_images_at_once(x, w, shape):
-            conv_pool.forward(
+            call(
+                conv_pool.forward,
                 promote(x),
                 promote(w),
                 (1,) * (3 - self.ndim) + shape[2:],
@@ -146,7 +148,7 @@ class ConvPool(_ConvPoolFamily):
             )
         else:
             y = promote(self.convolve(x, w, *epilogue))
-            conv_pool.reduce(y, *window, promote(p), promote(routes))
+            call(conv_pool.reduce, y, *window, promote(p), promote(routes))
         output_storage[0][0], output_storage[1][0] = p, routes
 
 
@@ -205,9 +207,9 @@ class ConvPoolGradient(_ConvPoolFamily):
                 f"{self.pooled_shape(x.shape, w.shape)}."
             )
         gw, gb = empty(w.shape, w.dtype), np.empty(len(w), w.dtype)
-        gx = empty(x.shape if self.with_input else (0, *x.shape[1:]), x.dtype)
+        gx = empty(x.shape, x.dtype) if self.with_input else None
         promote = promotions[self.ndim].py_func
-        targets = promote(gx), promote(gw), gb
+        targets = None if gx is None else promote(gx), promote(gw), gb
         few = self.few_images_at_once(x, w, shape)
         x, w, p, routes, g = map(promote, (x, w, p, routes, g))
         if few:
@@ -220,7 +222,8 @@ class ConvPoolGradient(_ConvPoolFamily):
     def _a_few_at_a_time(
         self, x: Any, w: Any, p: Any, routes: Any, g: Any, shape: Any, *targets: Any
     ) -> None:
-        conv_pool.backward(
+        call(
+            conv_pool.backward,
             x,
             w,
             p,
@@ -247,7 +250,7 @@ class ConvPoolGradient(_ConvPoolFamily):
         gb: Any,
     ) -> None:
         y = promotions[self.ndim].py_func(empty(shape, x.dtype))
-        conv_pool.spread(p, g, routes, *self.pool_geometry(), y, gb)
+        call(conv_pool.spread, p, g, routes, *self.pool_geometry(), y, gb)
         geometry = (
             *self.kernel_geometry(w.shape[-self.ndim :]),
             self.groups,

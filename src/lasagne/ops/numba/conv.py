@@ -6,16 +6,12 @@ from typing import Any
 import numpy as np
 from numba import from_dtype, types
 from pytensor.graph.basic import Apply
-from pytensor.link.numba.dispatch.basic import (
-    numba_njit,
-    register_funcify_and_cache_key,
-)
+from pytensor.link.numba.dispatch.basic import numba_njit
 
-from ...kernels import conv as kernel
-from ...kernels import geometry, lengths
+from ...kernels import conv, conv_depthwise, geometry, lengths
 from ...kernels.linking import external
 from ..conv import Conv, ConvFilterGradient, ConvInputGradient
-from ._keys import kernel_key
+from ._keys import kernel_key, register
 
 _extent = numba_njit(lengths.dilated_extent)
 _explicit_padding = numba_njit(lengths.explicit_padding)
@@ -41,7 +37,7 @@ _promote_sizes = {1: _sizes_1d, 2: _sizes_2d, 3: _sizes_3d}
 
 def conv_key(op: Any) -> str:
     """Return the cache key of a member of the family."""
-    return kernel_key(op, *kernel.MODULES)
+    return kernel_key(op, *conv.MODULES, *conv_depthwise.MODULES)
 
 
 def _steps(op: Any) -> tuple[tuple[int, ...], tuple[int, ...]]:
@@ -74,12 +70,38 @@ def _padding(op: Any) -> Callable:
     return padding
 
 
-def _kernel(function: Any, dtype: str, *epilogue: types.Type) -> Callable:
-    """Return a way to call a kernel of the family for arrays of a dtype."""
+def _kernel(name: str, op: Any, dtype: str, *epilogue: types.Type) -> Callable:
+    """Return a way to call a kernel of the family for arrays of a dtype.
+
+    Its first argument is the shape of the filters.
+    """
     array = types.Array(from_dtype(np.dtype(dtype)), 5, "C")
     triple = types.UniTuple(types.int64, 3)
     arguments = (array,) * 3 + (triple,) * 3 + (types.int64, types.boolean)
-    return external(function, arguments + epilogue, *kernel.MODULES)
+    arguments += epilogue
+    general = external(getattr(conv, name), arguments, *conv.MODULES)
+    groups = op.groups
+    if groups == 1:  # so the other one need not be compiled
+
+        @numba_njit
+        def call(w_shape, *values):
+            general(*values)
+
+        return call
+
+    depthwise = external(
+        getattr(conv_depthwise, name), arguments, *conv_depthwise.MODULES
+    )
+    applies = numba_njit(conv_depthwise.applies)
+
+    @numba_njit
+    def choose(w_shape, *values):
+        if applies(w_shape, groups):
+            depthwise(*values)
+        else:
+            general(*values)
+
+    return choose
 
 
 def convolution(op: Conv, dtype: str) -> Callable:
@@ -90,7 +112,7 @@ def convolution(op: Conv, dtype: str) -> Callable:
     output_sizes, check = geometry.output_sizes, geometry.check
     number = from_dtype(np.dtype(dtype))
     bias = types.Array(number, 1, "C")
-    forward = _kernel(kernel.forward, dtype, bias, number, number)
+    forward = _kernel("forward", op, dtype, bias, number, number)
 
     @numba_njit
     def convolve(x, w, bias, least, below):
@@ -102,13 +124,14 @@ def convolution(op: Conv, dtype: str) -> Callable:
         )
         check(x.shape, w.shape, shape, stride, before, after, dilation, groups)
         y = np.empty(shape, x.dtype)
-        forward(x, w, y, stride, before, dilation, groups, flip, bias, least, below)
+        epilogue = bias, least, below
+        forward(w.shape, x, w, y, stride, before, dilation, groups, flip, *epilogue)
         return demote(y)
 
     return convolve
 
 
-@register_funcify_and_cache_key(Conv)
+@register(Conv)
 def numba_funcify_Conv(op: Conv, node: Apply, **kwargs: Any) -> tuple[Callable, str]:
     """Call :func:`lasagne.kernels.conv.forward`."""
     convolve = convolution(op, node.inputs[0].type.dtype)
@@ -122,7 +145,7 @@ def numba_funcify_Conv(op: Conv, node: Apply, **kwargs: Any) -> tuple[Callable, 
     return conv, conv_key(op)
 
 
-@register_funcify_and_cache_key(ConvInputGradient)
+@register(ConvInputGradient)
 def numba_funcify_ConvInputGradient(
     op: ConvInputGradient, node: Apply, **kwargs: Any
 ) -> tuple[Callable, str]:
@@ -131,7 +154,7 @@ def numba_funcify_ConvInputGradient(
     padding, flip = _padding(op), op.flip_filters
     stride, dilation, groups = *_steps(op), op.groups
     promote_sizes = _promote_sizes[op.ndim]
-    input_gradient = _kernel(kernel.input_gradient, node.inputs[0].type.dtype)
+    input_gradient = _kernel("input_gradient", op, node.inputs[0].type.dtype)
     check = geometry.check
 
     @numba_njit
@@ -142,13 +165,13 @@ def numba_funcify_ConvInputGradient(
         shape = (y.shape[0], w.shape[1] * groups) + promote_sizes(sizes)
         check(shape, w.shape, y.shape, stride, before, after, dilation, groups)
         x = np.empty(shape, y.dtype)
-        input_gradient(w, y, x, stride, before, dilation, groups, flip)
+        input_gradient(w.shape, w, y, x, stride, before, dilation, groups, flip)
         return demote(x)
 
     return conv_input_gradient, conv_key(op)
 
 
-@register_funcify_and_cache_key(ConvFilterGradient)
+@register(ConvFilterGradient)
 def numba_funcify_ConvFilterGradient(
     op: ConvFilterGradient, node: Apply, **kwargs: Any
 ) -> tuple[Callable, str]:
@@ -157,7 +180,7 @@ def numba_funcify_ConvFilterGradient(
     padding, flip = _padding(op), op.flip_filters
     stride, dilation, groups = *_steps(op), op.groups
     promote_sizes = _promote_sizes[op.ndim]
-    filter_gradient = _kernel(kernel.filter_gradient, node.inputs[0].type.dtype)
+    filter_gradient = _kernel("filter_gradient", op, node.inputs[0].type.dtype)
     check = geometry.check
 
     @numba_njit
@@ -167,7 +190,7 @@ def numba_funcify_ConvFilterGradient(
         before, after = padding(shape[2:])
         check(x.shape, shape, y.shape, stride, before, after, dilation, groups)
         w = np.empty(shape, x.dtype)
-        filter_gradient(x, y, w, stride, before, dilation, groups, flip)
+        filter_gradient(shape, x, y, w, stride, before, dilation, groups, flip)
         return demote(w)
 
     return conv_filter_gradient, conv_key(op)

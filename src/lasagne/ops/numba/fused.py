@@ -6,19 +6,16 @@ from typing import Any
 import numpy as np
 from numba import from_dtype, types
 from pytensor.graph.basic import Apply
-from pytensor.link.numba.dispatch.basic import (
-    numba_njit,
-    register_funcify_and_cache_key,
-)
+from pytensor.link.numba.dispatch.basic import numba_njit
 
 from ...kernels import elementwise, threads
 from ...kernels.linking import external
 from ..fused import ConvBias, RectifyGradient
-from ._keys import kernel_key
+from ._keys import kernel_key, register
 from .conv import conv_key, convolution
 
 
-@register_funcify_and_cache_key(ConvBias)
+@register(ConvBias)
 def numba_funcify_ConvBias(
     op: ConvBias, node: Apply, **kwargs: Any
 ) -> tuple[Callable, str]:
@@ -36,7 +33,7 @@ def numba_funcify_ConvBias(
     return conv_bias, conv_key(op)
 
 
-@register_funcify_and_cache_key(RectifyGradient)
+@register(RectifyGradient)
 def numba_funcify_RectifyGradient(
     op: RectifyGradient, node: Apply, **kwargs: Any
 ) -> tuple[Callable, str]:

@@ -6,20 +6,18 @@ from typing import Any
 
 import numpy as np
 from pytensor.graph.basic import Apply
-from pytensor.link.numba.dispatch.basic import (
-    numba_njit,
-    register_funcify_and_cache_key,
-)
+from pytensor.link.numba.dispatch.basic import numba_njit
 
 from ..fused_normalization import (
     BatchNormRectify,
     BatchNormRectifyGradient,
     RectifierSlope,
 )
+from ._keys import register
 from .normalization import arrangement, gradient, normalization, normalization_key
 
 
-@register_funcify_and_cache_key(BatchNormRectify)
+@register(BatchNormRectify)
 def numba_funcify_BatchNormRectify(
     op: BatchNormRectify, node: Apply, **kwargs: Any
 ) -> tuple[Callable, str]:
@@ -46,7 +44,7 @@ def numba_funcify_BatchNormRectify(
     return batch_norm_rectify, f"{normalization_key(op, node)}_{len(node.inputs)}"
 
 
-@register_funcify_and_cache_key(BatchNormRectifyGradient)
+@register(BatchNormRectifyGradient)
 def numba_funcify_BatchNormRectifyGradient(
     op: BatchNormRectifyGradient, node: Apply, **kwargs: Any
 ) -> tuple[Callable, str]:
@@ -54,7 +52,7 @@ def numba_funcify_BatchNormRectifyGradient(
     return gradient(op, node, True), normalization_key(op, node)
 
 
-@register_funcify_and_cache_key(RectifierSlope)
+@register(RectifierSlope)
 def numba_funcify_RectifierSlope(
     op: RectifierSlope, node: Apply, **kwargs: Any
 ) -> tuple[Callable, str]:

@@ -126,8 +126,15 @@ def _is_small(variable: Variable) -> bool:
     )
 
 
+def _is_half(variable: Variable) -> bool:
+    """Return whether a variable is in half precision, which Numba does not have."""
+    return getattr(variable.type, "dtype", None) == "float16"
+
+
 def is_for_numpy(node: Apply) -> bool:
     """Return whether a node is computed by its ``perform()``."""
+    if any(map(_is_half, (*node.inputs, *node.outputs))):
+        return True
     if isinstance(node.op, ShapedOp):
         return node.op.performs_compiled
     if isinstance(node.op, _NUMPY_OPS):

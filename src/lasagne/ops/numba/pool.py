@@ -7,10 +7,7 @@ from typing import Any, NamedTuple
 import numpy as np
 from numba import from_dtype, typeof, types
 from pytensor.graph.basic import Apply
-from pytensor.link.numba.dispatch.basic import (
-    numba_njit,
-    register_funcify_and_cache_key,
-)
+from pytensor.link.numba.dispatch.basic import numba_njit
 
 from ...kernels import lengths
 from ...kernels import pool as kernel
@@ -24,7 +21,7 @@ from ..pool import (
     SumPoolAdjoint,
     sum_dtype,
 )
-from ._keys import kernel_key
+from ._keys import kernel_key, register
 
 _output_length = numba_njit(lengths.pool_output_length)
 
@@ -157,7 +154,7 @@ def _check_shapes(is_fine):
         )
 
 
-@register_funcify_and_cache_key(MaxPool)
+@register(MaxPool)
 def numba_funcify_MaxPool(
     op: MaxPool, node: Apply, **kwargs: Any
 ) -> tuple[Callable, str]:
@@ -177,7 +174,7 @@ def numba_funcify_MaxPool(
     return max_pool, _key(op, made_for=made_for)
 
 
-@register_funcify_and_cache_key(MaxPoolGradient)
+@register(MaxPoolGradient)
 def numba_funcify_MaxPoolGradient(
     op: MaxPoolGradient, node: Apply, **kwargs: Any
 ) -> tuple[Callable, str]:
@@ -200,7 +197,7 @@ def numba_funcify_MaxPoolGradient(
     return max_pool_gradient, _key(op, made_for=made_for)
 
 
-@register_funcify_and_cache_key(MaxPoolGather)
+@register(MaxPoolGather)
 def numba_funcify_MaxPoolGather(
     op: MaxPoolGather, node: Apply, **kwargs: Any
 ) -> tuple[Callable, str]:
@@ -235,7 +232,7 @@ def _casts(node: Apply) -> tuple[Callable, Callable]:
     )
 
 
-@register_funcify_and_cache_key(SumPool)
+@register(SumPool)
 def numba_funcify_SumPool(
     op: SumPool, node: Apply, **kwargs: Any
 ) -> tuple[Callable, str]:
@@ -257,7 +254,7 @@ def numba_funcify_SumPool(
     return sum_pool, _key(op, made_for=made_for)
 
 
-@register_funcify_and_cache_key(SumPoolAdjoint)
+@register(SumPoolAdjoint)
 def numba_funcify_SumPoolAdjoint(
     op: SumPoolAdjoint, node: Apply, **kwargs: Any
 ) -> tuple[Callable, str]:

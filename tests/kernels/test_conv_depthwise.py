@@ -1,0 +1,134 @@
+"""The kernels of depthwise convolutions against the plain ones."""
+
+import numpy as np
+import pytest
+from numba import get_num_threads, set_num_threads
+
+from lasagne.kernels import conv_depthwise, convolution
+
+from .guarded import run_guarded
+from .test_conv import KERNELS, assert_close, epilogue, plain
+
+
+def random_case(rng):
+    """Draw shapes and parameters, small but of every kind."""
+    ndim = rng.integers(1, 4)
+
+    def axes(low, high, missing=1):
+        drawn = rng.integers(low, high, ndim)
+        return (missing,) * (3 - ndim) + tuple(map(int, drawn))
+
+    filter_size, stride, dilation = (
+        axes(1, 8 if ndim < 3 else 5),
+        axes(1, 4),
+        axes(1, 4),
+    )
+    before, after = axes(0, 4, 0), axes(0, 4, 0)
+    spare = axes(0, 40 if ndim < 3 else 12, 0)
+    extent = [(f - 1) * d + 1 for f, d in zip(filter_size, dilation)]
+    sizes = [max(1, e - b - a) + s for e, b, a, s in zip(extent, before, after, spare)]
+    outputs = [
+        (i + b + a - e) // s + 1
+        for i, b, a, e, s in zip(sizes, before, after, extent, stride)
+    ]
+    channels, filters = int(rng.integers(2, 5)), int(rng.integers(1, 4))
+    batch = int(rng.choice([0, 1, 2, 20]))
+    dtype = rng.choice(["float32", "float64"])
+    shapes = (
+        (batch, channels, *sizes),
+        (channels * filters, 1, *filter_size),
+        (batch, channels * filters, *outputs),
+    )
+    arrays = [rng.standard_normal(shape).astype(dtype) for shape in shapes]
+    return arrays, (stride, before, dilation, channels)
+
+
+def check(name, arrays, parameters, flip):
+    first, second, target = KERNELS[name]
+
+    def kernel(*arguments):
+        *arguments, result = arguments
+        left, right, *rest = arguments
+        getattr(conv_depthwise, name)(left, right, result, *rest)
+
+    rest = epilogue(name, len(arrays[1]), arrays[1].dtype)
+    arguments = [arrays[first], arrays[second], *parameters, flip, *rest]
+    [result] = run_guarded(kernel, arguments, [arrays[target]])
+    # NaN from a guard zone, or left in the result, would show here.
+    assert_close(result, plain(name, arrays, parameters, flip))
+
+
+@pytest.mark.parametrize("name", KERNELS)
+@pytest.mark.parametrize("seed", range(60))
+def test_fast_equals_plain(name, seed):
+    arrays, parameters = random_case(np.random.default_rng(seed))
+    check(name, arrays, parameters, bool(seed % 2))
+
+
+LARGE = {
+    "strips": ((1, 2, 1, 190, 201), (2, 1, 1, 3, 3), (1, 1, 1), (0, 1, 1)),
+    "strips, stride 2": ((1, 2, 1, 301, 190), (4, 1, 1, 5, 5), (1, 2, 2), (0, 2, 2)),
+    "strips, volume": ((1, 2, 4, 90, 141), (2, 1, 3, 3, 3), (1, 1, 1), (1, 1, 1)),
+    "signal": ((2, 3, 1, 1, 30000), (3, 1, 1, 1, 9), (1, 1, 2), (0, 0, 4)),
+    "many planes": ((9, 130, 1, 5, 5), (130, 1, 1, 3, 3), (1, 1, 1), (0, 1, 1)),
+}
+
+
+@pytest.mark.parametrize("name", KERNELS)
+@pytest.mark.parametrize("case", LARGE)
+def test_large_enough_to_be_divided(name, case):
+    x_shape, w_shape, stride, before = LARGE[case]
+    sizes = [
+        (size + 2 * zeros - taps) // step + 1
+        for size, zeros, taps, step in zip(x_shape[2:], before, w_shape[2:], stride)
+    ]
+    shapes = x_shape, w_shape, (x_shape[0], w_shape[0], *sizes)
+    rng = np.random.default_rng(1)
+    arrays = [rng.standard_normal(shape).astype("float32") for shape in shapes]
+    check(name, arrays, (stride, before, (1, 1, 1), x_shape[1]), False)
+
+
+def test_epilogue():
+    """Bias and threshold."""
+    rng = np.random.default_rng(0)
+    x = rng.standard_normal((2, 3, 1, 6, 19)).astype("float32")
+    w = rng.standard_normal((6, 1, 1, 3, 3)).astype("float32")
+    bias = rng.standard_normal(6).astype("float32")
+    y = np.full((2, 6, 1, 4, 17), np.nan, "float32")
+    geometry = ((1, 1, 1), (0, 0, 0), (1, 1, 1), 3)
+    zero = np.float32(0)
+    conv_depthwise.forward(x, w, y, *geometry, False, bias, zero, -zero)
+    sums = plain("forward", (x, w, y), geometry, False) + bias[:, None, None, None]
+    assert_close(y, np.maximum(sums, 0))
+    assert np.array_equal(np.signbit(y), sums < 0)
+
+
+def test_threads_make_no_difference():
+    """To the last bit: how sums are divided does not depend on them."""
+    rng = np.random.default_rng(0)
+    x = rng.standard_normal((5, 3, 1, 20, 21)).astype("float32")
+    y = rng.standard_normal((5, 3, 1, 20, 21)).astype("float32")
+    geometry = ((1, 1, 1), (0, 1, 1), (1, 1, 1), 3)
+    results = []
+    threads = get_num_threads()
+    for count in (1, threads):
+        w = np.empty((3, 1, 1, 3, 3), "float32")
+        set_num_threads(count)
+        conv_depthwise.filter_gradient(x, y, w, *geometry, False)
+        results.append(w)
+    assert np.array_equal(*results)
+
+
+@pytest.mark.parametrize(
+    ("shape", "groups", "applies"),
+    [
+        ((8, 1, 1, 3, 3), 8, True),
+        ((16, 1, 1, 3, 3), 8, True),
+        ((8, 2, 1, 3, 3), 4, False),
+        ((8, 1, 1, 3, 3), 1, False),
+        ((64, 1, 1, 3, 3), 2, False),
+    ],
+)
+def test_which_convolutions_it_is_for(shape, groups, applies):
+    direct = convolution.direct(np.empty(shape, "float32"), groups)
+    assert (direct is conv_depthwise) == applies
