@@ -34,6 +34,7 @@ EXCEPTIONS: dict[str, set[str]] = {}
 OTHER = {
     "lasagne.kernels",
     "lasagne.ops.jax",
+    "lasagne.ops.mlx",
     "lasagne.ops.numba",
     "lasagne.ops.pytorch",
     "lasagne.theano",

@@ -63,7 +63,7 @@ def reference():
 def test_ten_steps_give_the_same_parameters(backend):
     pytest.importorskip(BACKENDS[backend].module)
     if backend == "jax":
-        # It looks up the precision that the session works in when it is first used.
+        # It looks up the precision of the process when it is first used.
         import_module("pytensor.link.jax.dispatch")
     mode = BACKENDS[backend].mode
     with pytensor.config.change_flags(floatX="float32"), running(backend):
