@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from lasagne.kernels import products
+from lasagne.kernels import convolution, products
 from lasagne.kernels.entries import entry
 from lasagne.kernels.products import multiply
 
@@ -106,3 +106,67 @@ def test_what_is_not_a_number_stays_so():
 def test_the_wrong_shapes_are_refused():
     with pytest.raises(ValueError, match="not aligned"):
         multiply(np.ones((9, 4), "float32"), np.ones((5, 4), "float32"))
+
+
+def one_tap(rng, dtype, images=3, channels=20, filters=16, size=(2, 9, 11)):
+    """Return an input and filters of one tap, and what an epilogue needs."""
+    x = rng.standard_normal((images, channels, *size)).astype(dtype)
+    w = rng.standard_normal((filters, channels, 1, 1, 1)).astype(dtype)
+    scalar = np.dtype(dtype).type
+    return x, w, np.zeros(filters, dtype), scalar(-np.inf), scalar(0)
+
+
+GEOMETRY = ((1, 1, 1), (0, 0, 0), (1, 1, 1), 1, False)
+
+
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+@pytest.mark.parametrize("epilogue", ["nothing", "bias", "rectifier"])
+def test_convolutions_with_one_tap(epilogue, dtype):
+    """Are products, and biases and rectifiers are not forgotten."""
+    x, w, bias, threshold, below = one_tap(np.random.default_rng(0), dtype)
+    if epilogue == "bias":
+        bias += np.arange(len(bias))
+    elif epilogue == "rectifier":
+        threshold = below
+    expected = np.einsum("kc,ncdhw->nkdhw", w[:, :, 0, 0, 0], x)
+    expected += bias[:, None, None, None]
+    if epilogue == "rectifier":
+        expected = np.maximum(expected, 0)
+    y = np.full(expected.shape, np.nan, dtype)
+    convolution.forward(x, w, y, *GEOMETRY, bias, threshold, below)
+    tolerance = 1e-4 if dtype == "float32" else 1e-12
+    np.testing.assert_allclose(y, expected, tolerance, tolerance)
+
+
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+def test_gradients_of_convolutions_with_one_tap(dtype):
+    x, w, *_ = one_tap(np.random.default_rng(0), dtype)
+    y = np.random.default_rng(1).standard_normal((len(x), len(w), *x.shape[2:]))
+    y = y.astype(dtype)
+    gradient = np.full_like(x, np.nan)
+    convolution.input_gradient(w, y, gradient, *GEOMETRY)
+    expected = np.einsum("kc,nkdhw->ncdhw", w[:, :, 0, 0, 0], y)
+    tolerance = 1e-4 if dtype == "float32" else 1e-12
+    np.testing.assert_allclose(gradient, expected, tolerance, tolerance)
+
+
+@pytest.mark.parametrize("case", ["stride", "padding", "groups", "small"])
+def test_other_convolutions_are_not_taken_for_products(case, monkeypatch):
+    monkeypatch.setattr(products, "_FEWEST_PRODUCTS", 2**18)
+    x, w, *epilogue = one_tap(np.random.default_rng(0), "float64")
+    geometry = [*GEOMETRY]
+    size = x.shape[2:]
+    if case == "stride":
+        geometry[0], size = (1, 2, 1), (2, 5, 11)
+    elif case == "padding":
+        geometry[1], size = (0, 1, 0), (2, 11, 11)
+    elif case == "groups":
+        w, geometry[3] = w[:, :5].copy(), 4
+    elif case == "small":
+        x, size = x[:, :, :1, :3].copy(), (1, 3, 11)
+    monkeypatch.setattr(
+        products, "multiply_each", lambda *_: pytest.fail("multiplied matrices")
+    )
+    y = np.full((len(x), len(w), *size), np.nan)
+    convolution.forward(x, w, y, *geometry, *epilogue)
+    assert np.isfinite(y).all()

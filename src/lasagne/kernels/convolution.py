@@ -1,11 +1,12 @@
 """The convolution and its gradients, by whichever kernel is the fastest.
 
 That is minimal filtering (:mod:`lasagne.kernels.winograd`) for float32 images and
-filters of a size that gains by it, and the direct sums of
+filters of a size that gains by it, products of matrices
+(:mod:`lasagne.kernels.products`) for filters of one tap, and the direct sums of
 :mod:`lasagne.kernels.conv` otherwise, with the contract of the latter. For Python
 only: what is not needed is not compiled.
 
-Both round differently, by a few units in the last place of the largest outputs.
+All round differently, by a few units in the last place of the largest outputs.
 """
 
 from types import ModuleType
@@ -13,7 +14,7 @@ from typing import Any
 
 import numpy as np
 
-from . import conv, conv_depthwise, rearranged, winograd, winograd_filters
+from . import conv, conv_depthwise, products, rearranged, winograd, winograd_filters
 from .ahead import call
 
 __all__ = ["filter_gradient", "forward", "input_gradient", "is_minimal"]
@@ -36,6 +37,42 @@ def direct(w: np.ndarray, groups: int) -> ModuleType:
     return conv_depthwise if conv_depthwise.applies(w.shape, groups) else conv
 
 
+def _as_products(
+    w: np.ndarray,
+    source: np.ndarray,
+    target: np.ndarray,
+    stride: Any,
+    before: Any,
+    groups: int,
+    backwards: bool,
+) -> tuple[np.ndarray, np.ndarray, np.ndarray] | None:
+    """Return the matrices whose products a convolution with one tap is.
+
+    ``None`` if it is something else, or if products are not made for its sizes.
+    """
+    if (
+        w.shape[2:] != (1, 1, 1)
+        or source.shape[2:] != target.shape[2:]
+        or tuple(stride) != (1, 1, 1)
+        or any(before)
+        or groups != 1
+        or not source.size
+    ):
+        return None
+    matrix = w.reshape(w.shape[:2])
+    if backwards:
+        matrix = matrix.T
+    planes = source.reshape(*source.shape[:2], -1)
+    if not products.suits_each(matrix, planes):
+        return None
+    return matrix, planes, target.reshape(*target.shape[:2], -1)
+
+
+def _is_nothing(bias: np.ndarray, threshold: Any, below: Any) -> bool:
+    """Tell whether nothing is done to the sums before they are written."""
+    return threshold == -np.inf and not bias.any()
+
+
 def forward(
     x: np.ndarray,
     w: np.ndarray,
@@ -49,7 +86,10 @@ def forward(
 ) -> None:
     """Overwrite ``y`` with the correlation of ``x`` and ``w``."""
     geometry = stride, before, dilation, groups
-    if is_minimal(x, w, y, stride, dilation, groups):
+    matrices = _as_products(w, x, y, stride, before, groups, backwards=False)
+    if matrices and _is_nothing(*epilogue):
+        call(products.multiply_each, *matrices)
+    elif is_minimal(x, w, y, stride, dilation, groups):
         call(winograd.forward, x, w, y, before, flip, *epilogue)
     elif how := rearranged.rearrangement("forward", x, w, y, *geometry):
         call(rearranged.forward, how, x, w, y, flip, *epilogue)
@@ -69,7 +109,9 @@ def input_gradient(
 ) -> None:
     """Overwrite ``x`` with the gradient that ``y`` sends back through ``w``."""
     geometry = stride, before, dilation, groups
-    if is_minimal(y, w, x, stride, dilation, groups):
+    if matrices := _as_products(w, y, x, stride, before, groups, backwards=True):
+        call(products.multiply_each, *matrices)
+    elif is_minimal(y, w, x, stride, dilation, groups):
         call(winograd.input_gradient, w, y, x, before, flip)
     elif how := rearranged.rearrangement("input_gradient", x, w, y, *geometry):
         call(rearranged.input_gradient, how, w, y, x, flip)

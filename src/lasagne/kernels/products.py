@@ -41,7 +41,7 @@ from .winograd_simd import (
     rows_to_lanes,
 )
 
-__all__ = ["multiply"]
+__all__ = ["multiply", "multiply_each", "suits_each"]
 
 _MODULES = (sys.modules[__name__], minimal_filtering, simd, threads, winograd_simd)
 
@@ -54,6 +54,9 @@ _STEPS = 160
 #: Products of fewer numbers than this are left to NumPy: it takes some
 #: microseconds to hand one to threads.
 _FEWEST_PRODUCTS = 2**18
+
+#: Products of fewer columns fill too little of their last panel.
+_FEWEST_COLUMNS = 128
 
 _PART = {"nogil": True, "no_cpython_wrapper": True, "no_cfunc_wrapper": True}
 
@@ -326,3 +329,26 @@ def multiply(
     char = left.dtype.char
     entry(_multiply, *((char, 2),) * 4)(left, right, added, target)
     return target
+
+
+def suits_each(left: np.ndarray, right: np.ndarray) -> bool:
+    """Return whether :func:`multiply_each` is made for some matrices."""
+    return right.shape[2] >= _FEWEST_COLUMNS and _suits(left, right[0])
+
+
+def multiply_each(left: np.ndarray, right: np.ndarray, target: np.ndarray) -> None:
+    """Multiply a matrix by each of several others.
+
+    Parameters
+    ----------
+    left : ndarray
+        A matrix, of any strides.
+    right : ndarray
+        The others: an array of three axes, C-contiguous.
+    target : ndarray
+        What is overwritten with the products, likewise.
+    """
+    char = left.dtype.char
+    kernel = entry(_multiply, *((char, 2),) * 4)
+    for one, product in zip(right, target, strict=True):
+        kernel(left, one, one[:0], product)
