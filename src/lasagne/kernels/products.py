@@ -1,9 +1,9 @@
-"""Products of matrices on Numba's threads, for loops that multiply at each step.
+"""Products of matrices on Numba's threads.
 
-A good BLAS multiplies large matrices as fast as the processor can. But a
-recurrent network multiplies matrices of middling size hundreds of times, with
-other work in between, and there a BLAS is as fast as its threads wake up: those
-of the BLAS that comes with NumPy, which are not the threads that do the other
+A good BLAS multiplies large matrices as fast as the processor can. But a training
+step multiplies matrices of middling size, with other work in between, and a recurrent
+network does so hundreds of times. There a BLAS is as fast as its threads wake up:
+those of the BLAS that comes with NumPy, which are not the threads that do the other
 work, either take a processor from it while they wait, or sleep.
 
 Method
