@@ -28,6 +28,14 @@ STEPS = 10
 LEFT_OUT = ("python", "numba")
 
 
+@pytest.fixture(autouse=True)
+def _random_numbers_of_others():
+    """Put back the source of random numbers that these tests replace."""
+    before = lasagne.random.get_rng()
+    yield
+    lasagne.random.set_rng(before)
+
+
 def trained(mode):
     """Train for some steps; return the losses, accuracies and parameters."""
     lasagne.random.set_rng(np.random.RandomState(1))
