@@ -32,6 +32,7 @@ from . import minimal_filtering, simd, threads, winograd_simd
 from .conv_types import called_from_outside
 from .entries import entry
 from .linking import kernel
+from .parts import PART
 from .simd import VECTOR_BYTES, Emitter, clear, copy, index_sum
 from .threads import num_threads, parallel_ranges
 from .winograd_simd import (
@@ -57,8 +58,6 @@ _FEWEST_PRODUCTS = 2**18
 
 #: Products of fewer columns fill too little of their last panel.
 _FEWEST_COLUMNS = 128
-
-_PART = {"nogil": True, "no_cpython_wrapper": True, "no_cfunc_wrapper": True}
 
 
 def _emit_rows(emit, width, source, start, pitch, target, steps, mask):
@@ -143,7 +142,7 @@ def _pack(right, step, steps, column, columns, panel):
             )
 
 
-@njit(**_PART)
+@njit(**PART)
 def _copy_rows(left, row, step, steps, rows):
     """Copy what is left over of the rows, beside rows of zeros."""
     count = len(left) - row
@@ -230,7 +229,7 @@ def _multiply_panel(
         row += tile
 
 
-@njit(**_PART)
+@njit(**PART)
 def _multiply_part(first, last, left, right, added, target, by_columns):
     """Compute some vectors of columns, or some tiles of rows."""
     lanes = VECTOR_BYTES // target.itemsize

@@ -25,6 +25,7 @@ from numba.extending import intrinsic
 from . import linking, simd, threads
 from .entries import entry
 from .linking import kernel
+from .parts import PART
 from .simd import Emitter, clear, copy
 from .threads import num_threads, parallel_ranges
 
@@ -34,8 +35,6 @@ _MODULES = (sys.modules[__name__], linking, simd, threads)
 
 #: Elements that are worth waking up a thread for.
 _LEAST_FOR_A_THREAD = 32768
-
-_PART = {"nogil": True, "no_cpython_wrapper": True, "no_cfunc_wrapper": True}
 
 
 @intrinsic
@@ -67,7 +66,7 @@ def _add_row(typingctx, source, start, target, at, count):
     return signature, codegen
 
 
-@njit(**_PART)
+@njit(**PART)
 def _check(indices, rows):
     for i in range(indices.shape[0]):
         for j in range(indices.shape[1]):
@@ -75,7 +74,7 @@ def _check(indices, rows):
                 raise IndexError("a number of a row is out of bounds")
 
 
-@njit(**_PART)
+@njit(**PART)
 def _take_part(first, last, table, indices, values):
     rows, width = table.shape
     inner = indices.shape[1]
@@ -97,7 +96,7 @@ def _take(table, indices, values):
         )
 
 
-@njit(**_PART)
+@njit(**PART)
 def _add_part(first, last, values, indices, table):
     rows, width = table.shape
     for row in range(rows):

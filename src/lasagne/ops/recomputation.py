@@ -26,7 +26,7 @@ from pytensor.tensor.elemwise import Elemwise
 from pytensor.tensor.math import Dot
 from pytensor.tensor.subtensor import Subtensor, get_idx_list
 
-__all__: list[str] = []
+__all__ = ["is_product"]
 
 
 def _slice(node: Apply) -> tuple[Any, Any, Any] | None:
@@ -113,7 +113,7 @@ def _way_forward(back: Apply) -> Apply | None:
     return None
 
 
-def _is_product(node: Apply) -> bool:
+def is_product(node: Apply) -> bool:
     """Return whether a node multiplies matrices, maybe as a batch of one."""
     op: Any = node.op
     return (
@@ -177,7 +177,7 @@ class _Comparison:
         That is a product, or a sum that such products go into, and nothing else
         does.
         """
-        for node in filter(_is_product, self.nodes):
+        for node in filter(is_product, self.nodes):
             twins = self.twins(node)
             if twins:
                 node, twins = self._furthest(node, twins)

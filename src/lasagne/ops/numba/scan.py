@@ -16,25 +16,21 @@ import numpy as np
 from pytensor.graph.basic import Apply
 from pytensor.link.numba.dispatch.basic import numba_funcify
 from pytensor.scan.op import Scan
-from pytensor.tensor.math import Dot
 
 from .._memory import empty
 from .._shaped import ShapedOp
 from ..dot_sum import with_sums
 from ..filling import without_zeros
+from ..recomputation import is_product
 
 __all__ = ["has_large_steps", "loop"]
 
 
 def has_large_steps(op: Scan) -> bool:
     """Return whether steps contain products of matrices, or the like."""
+    # Before the steps are rewritten, products may be those of a batch of one.
     return any(
-        isinstance(node.op, ShapedOp)
-        # Before the steps are rewritten, products may be those of a batch of one.
-        or (
-            isinstance(getattr(node.op, "core_op", node.op), Dot)
-            and node.outputs[0].type.ndim >= 2
-        )
+        isinstance(node.op, ShapedOp) or is_product(node)
         for node in op.fgraph.apply_nodes
     )
 
