@@ -114,7 +114,26 @@ def _way_forward(back: Apply) -> Apply | None:
 
 
 def is_product(node: Apply) -> bool:
-    """Return whether a node multiplies matrices, maybe as a batch of one."""
+    """Tell whether a node multiplies matrices, maybe as a batch of one.
+
+    Parameters
+    ----------
+    node : Apply
+        Any node of a graph.
+
+    Returns
+    -------
+    bool
+        True for a `Dot` with a result of two dimensions or more.
+
+    Examples
+    --------
+    >>> import pytensor.tensor as pt
+    >>> is_product(pt.dot(pt.matrix(), pt.matrix()).owner)
+    True
+    >>> is_product(pt.dot(pt.vector(), pt.vector()).owner)
+    False
+    """
     op: Any = node.op
     return (
         isinstance(op.core_op if isinstance(op, Blockwise) else op, Dot)
