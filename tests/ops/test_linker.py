@@ -63,6 +63,13 @@ def test_ranks_are_kept_apart():
         np.testing.assert_array_equal(result, np.full((2,) * (ndim - 1), 2.0))
 
 
+def test_more_numbers_than_one_function_of_numpy_takes():
+    """Such as the norms of the parameters of a deep network."""
+    numbers = [pt.scalar(f"x{i}", dtype="float64") for i in range(40)]
+    function = compiled(numbers, pt.sqrt(sum(map(pt.sqr, numbers))))
+    np.testing.assert_allclose(function(*[0.5] * 40), np.sqrt(10))
+
+
 def test_updates_and_shared_variables(vector):
     total = pytensor.shared(np.zeros(2))
     step = compiled([vector], total.sum(), updates=[(total, total + vector)])

@@ -51,6 +51,7 @@ from pytensor.tensor.subtensor import IncSubtensor, Subtensor
 from pytensor.tensor.type import TensorType
 
 from ...kernels.ahead import compile_ahead
+from ...kernels.lines import MOST_OPERANDS
 from ...kernels.products import multiply
 from .._memory import empty
 from .._shaped import ShapedOp
@@ -139,6 +140,9 @@ def is_for_numpy(node: Apply) -> bool:
         return node.op.performs_compiled
     if isinstance(node.op, _NUMPY_OPS):
         return True
+    # NumPy's functions take no more operands, and PyTensor's `perform` fails then.
+    if len(node.inputs) + len(node.outputs) > MOST_OPERANDS:
+        return False
     return isinstance(node.op, (Elemwise, CAReduce)) and all(
         map(_is_small, node.inputs)
     )
