@@ -37,6 +37,20 @@ def test_forms_of_arguments_and_results(value):
     assert isinstance(outputs, list)
 
 
+def test_the_only_non_sequence_of_a_strict_loop(value):
+    """The example of Theano's tutorial, as it was recommended to write it."""
+    a, k = T.vector("a"), T.iscalar("k")
+    powers, _ = theano.scan(
+        lambda power, a: power * a,
+        outputs_info=T.ones_like(a),
+        non_sequences=a,
+        n_steps=k,
+        strict=True,
+    )
+    result = value(powers[-1], {a: np.array([1.0, 2.0, 3.0]), k: np.int32(2)})
+    np.testing.assert_array_equal(result, [1, 4, 9])
+
+
 def test_several_taps(value):
     fibonacci, _ = theano.scan(
         lambda two_ago, one_ago: two_ago + one_ago,

@@ -99,7 +99,8 @@ def scan(
             _keeping_types(fn, types) if any(types) else fn,
             sequences=sequences,
             outputs_info=states,
-            non_sequences=non_sequences,
+            # PyTensor iterates over a single one if it is strict.
+            non_sequences=_as_list(non_sequences),
             n_steps=n_steps,
             truncate_gradient=truncate_gradient,
             go_backwards=go_backwards,
