@@ -83,6 +83,21 @@ def test_labels_out_of_range(backend, label):
             function(X, [1, label])
 
 
+@pytest.mark.parametrize("backend", BACKENDS)
+@pytest.mark.filterwarnings("ignore::DeprecationWarning:torch")
+def test_small_integers_as_labels_of_many_classes(backend):
+    """The number of classes need not fit the type of the labels."""
+    pytest.importorskip(BACKENDS[backend].module)
+    x, labels = pt.fmatrix("x"), pt.bvector("labels")
+    loss = softmax_crossentropy(x, labels)
+    function = pytensor.function([x, labels], loss, mode=BACKENDS[backend].mode)
+    values = np.linspace(0, 1, 600, dtype="float32").reshape(2, 300)
+    log_p = values - np.log(np.exp(values).sum(axis=1, keepdims=True))
+    with running(backend):
+        losses = np.asarray(function(values, np.array([100, -100], "int8")))
+    np.testing.assert_allclose(losses, -log_p[[0, 1], [100, 200]], rtol=1e-5)
+
+
 def test_static_shapes_and_shapes_without_computation():
     x, labels = pt.matrix("x", shape=(None, 3)), pt.lvector("labels", shape=(7,))
     loss = softmax_crossentropy(x, labels)

@@ -165,6 +165,16 @@ class _ConvFamily(LinearOp):
         """Compute the sizes of the output on all spatial axes."""
         return tuple(map(self.output_size, range(self.ndim), input_sizes, filter_sizes))
 
+    def input_shape(self, w: Sequence, y: Sequence, sizes: Sequence) -> tuple:
+        """Compute the shape of the input from the others and its spatial sizes."""
+        channels = None if w[1] is None else w[1] * self.groups
+        return (y[0], channels, *sizes)
+
+    def filters_shape(self, x: Sequence, y: Sequence, sizes: Sequence) -> tuple:
+        """Compute the shape of the filters from the others and their spatial sizes."""
+        channels = None if x[1] is None else x[1] // self.groups
+        return (y[1], channels, *sizes)
+
     def check(self, x: Sequence, w: Sequence, y: Sequence | None = None) -> None:
         """Refuse shapes that do not belong together, as far as they are known.
 
@@ -306,21 +316,17 @@ class ConvInputGradient(_ConvFamily):
         w, y = float_operands(self, ("filters", w), ("output", y), ndim=self.ndim + 2)
         sizes = tuple(as_sizes(self, sizes, self.ndim))
         w_shape, y_shape = w.type.shape, y.type.shape
-        shape = (
-            y_shape[0],
-            None if w_shape[1] is None else w_shape[1] * self.groups,
-            *map(constant_or_none, sizes),
-        )
+        shape = self.input_shape(w_shape, y_shape, [*map(constant_or_none, sizes)])
         self.check(shape, w_shape, y_shape)
         return Apply(self, [w, y, *sizes], [pt.tensor(dtype=w.dtype, shape=shape)])
 
     def infer_shapes(self, node: Apply, shapes: Any) -> list[tuple]:
         w, y, *_ = shapes
-        return [(y[0], w[1] * self.groups, *node.inputs[2:])]
+        return [self.input_shape(w, y, node.inputs[2:])]
 
     def perform(self, node: Apply, inputs: Any, output_storage: Any) -> None:
         w, y, *sizes = inputs
-        shape = (y.shape[0], w.shape[1] * self.groups, *map(int, sizes))
+        shape = self.input_shape(w.shape, y.shape, [*map(int, sizes)])
         self.check(shape, w.shape, y.shape)
         output_storage[0][0] = _compute(
             kernel.input_gradient, self, (w, y), shape, w.shape[2:]
@@ -349,21 +355,17 @@ class ConvFilterGradient(_ConvFamily):
         x, y = float_operands(self, ("input", x), ("output", y), ndim=self.ndim + 2)
         sizes = tuple(as_sizes(self, sizes, self.ndim))
         x_shape, y_shape = x.type.shape, y.type.shape
-        shape = (
-            y_shape[1],
-            None if x_shape[1] is None else x_shape[1] // self.groups,
-            *map(constant_or_none, sizes),
-        )
+        shape = self.filters_shape(x_shape, y_shape, [*map(constant_or_none, sizes)])
         self.check(x_shape, shape, y_shape)
         return Apply(self, [x, y, *sizes], [pt.tensor(dtype=x.dtype, shape=shape)])
 
     def infer_shapes(self, node: Apply, shapes: Any) -> list[tuple]:
         x, y, *_ = shapes
-        return [(y[1], x[1] // self.groups, *node.inputs[2:])]
+        return [self.filters_shape(x, y, node.inputs[2:])]
 
     def perform(self, node: Apply, inputs: Any, output_storage: Any) -> None:
         x, y, *sizes = inputs
-        shape = (y.shape[1], x.shape[1] // self.groups, *map(int, sizes))
+        shape = self.filters_shape(x.shape, y.shape, [*map(int, sizes)])
         self.check(x.shape, shape, y.shape)
         output_storage[0][0] = _compute(
             kernel.filter_gradient, self, (x, y), shape, shape[2:]

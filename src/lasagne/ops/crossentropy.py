@@ -78,6 +78,35 @@ def _is_label(labels: Any, x: Any) -> Any:
     return pt.eq(pt.arange(x.shape[-1]), pt.shape_padright(labels))
 
 
+def at_labels(labels: Any, classes: Any) -> Any:
+    """Compute the mask that is true at each label, for rules without our kernels.
+
+    Parameters
+    ----------
+    labels : array
+        Class indices, those below zero from the end. It may be of NumPy's or of any
+        library that resembles it, like the other one.
+    classes : array
+        All class indices, in order.
+
+    Returns
+    -------
+    array of bool
+        With an axis of classes more than the labels.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> at_labels(np.array([0, -1]), np.arange(3))
+    array([[ True, False, False],
+           [False, False,  True]])
+    """
+    labels = labels[..., None]
+    # Not the sum of a label and the number of classes, which small integers overflow.
+    from_end = (labels < 0) & (labels == classes - len(classes))
+    return (labels == classes) | from_end
+
+
 class _CrossentropyFamily(ElementaryOp):
     """What the Ops share: checks of shapes, and arrangement for the kernels."""
 

@@ -79,6 +79,17 @@ class _LocalFamily(_ConvFamily):
         groups = self.num_groups(w[0])
         return None if groups is None or w[1] is None else w[1] * groups
 
+    def input_shape(self, w: Sequence, y: Sequence, sizes: Sequence) -> tuple:
+        """Compute the shape of the input from the others and its spatial sizes."""
+        return (y[0], self.num_channels(w), *sizes)
+
+    def filters_shape(self, x: Sequence, y: Sequence, sizes: Sequence) -> tuple:
+        """Compute the shape of the filters from the others and their spatial sizes."""
+        channels: Any = 1
+        if not self.channelwise:
+            channels = None if x[1] is None else x[1] // self.groups
+        return (y[1], channels, *sizes, *y[2:])
+
     def split(self, w: Sequence) -> tuple[tuple, tuple]:
         """Take the sizes of the filters and of the output from a filter shape."""
         return tuple(w[2 : self.ndim + 2]), tuple(w[self.ndim + 2 :])
@@ -101,6 +112,16 @@ class _LocalFamily(_ConvFamily):
         if self.flip_filters:
             taps = taps[::-1]
         return taps[:, np.newaxis] + np.arange(output_size) * self.stride[axis]
+
+    def axis_letters(self) -> tuple[str, str, str]:
+        """Name the axes of patches, filters and output, for ``einsum``.
+
+        Patches are what every tap sees at every output position, of shape
+        ``(N, g, C / g, ...)``: each spatial axis becomes two.
+        """
+        taps, positions = "abc"[: self.ndim], "xyz"[: self.ndim]
+        both = "".join(map("".join, zip(taps, positions)))
+        return f"ngi{both}", f"gki{taps}{positions}", f"ngk{positions}"
 
     def check(self, x: Sequence, w: Sequence, y: Sequence | None = None) -> None:
         """Refuse shapes that do not belong together, as far as they are known.
@@ -270,18 +291,17 @@ class LocalConvInputGradient(_LocalFamily):
         w, y = _float_operands(self, filters=w, output=y)
         sizes = tuple(as_sizes(self, sizes, self.ndim))
         w_shape, y_shape = w.type.shape, y.type.shape
-        channels = self.num_channels(w_shape)
-        shape = (y_shape[0], channels, *map(constant_or_none, sizes))
+        shape = self.input_shape(w_shape, y_shape, [*map(constant_or_none, sizes)])
         self.check(shape, w_shape, y_shape)
         return Apply(self, [w, y, *sizes], [pt.tensor(dtype=w.dtype, shape=shape)])
 
     def infer_shapes(self, node: Apply, shapes: Any) -> list[tuple]:
         w, y, *_ = shapes
-        return [(y[0], self.num_channels(w), *node.inputs[2:])]
+        return [self.input_shape(w, y, node.inputs[2:])]
 
     def perform(self, node: Apply, inputs: Any, output_storage: Any) -> None:
         w, y, *sizes = inputs
-        shape = (y.shape[0], self.num_channels(w.shape), *map(int, sizes))
+        shape = self.input_shape(w.shape, y.shape, [*map(int, sizes)])
         self.check(shape, w.shape, y.shape)
         output_storage[0][0] = self.compute(kernel.input_gradient, w, y, shape, w.shape)
 
@@ -301,13 +321,6 @@ class LocalConvFilterGradient(_LocalFamily):
     The further inputs are the spatial sizes of the filters; the result has
     shape ``(K, C / groups, *sizes, *output)``.
     """
-
-    def filters_shape(self, x: Sequence, y: Sequence, sizes: Sequence) -> tuple:
-        """Compute the shape of the filters; ``None`` where it is unknown."""
-        channels: Any = 1
-        if not self.channelwise:
-            channels = None if x[1] is None else x[1] // self.groups
-        return (y[1], channels, *sizes, *y[2:])
 
     def make_node(self, x: Any, y: Any, *sizes: Any) -> Apply:
         x, y = _float_operands(self, input=x, output=y)

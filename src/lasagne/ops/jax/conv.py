@@ -3,14 +3,13 @@
 from collections.abc import Callable
 from typing import Any
 
-import jax
 import jax.numpy as jnp
 from jax import lax
 from pytensor.graph.basic import Apply
 from pytensor.link.jax.dispatch import jax_funcify
 
 from ..conv import Conv, ConvFilterGradient, ConvInputGradient
-from ._shapes import static_sizes
+from ._arrays import static_sizes, transposed
 
 
 def _forward(op: Any) -> Callable:
@@ -51,11 +50,9 @@ def jax_funcify_ConvInputGradient(
     forward = _forward(op)
 
     def conv_input_gradient(w, y, *sizes):
-        shape = (y.shape[0], w.shape[1] * op.groups, *static_sizes(op, sizes))
+        shape = op.input_shape(w.shape, y.shape, static_sizes(op, sizes))
         op.check(shape, w.shape, y.shape)
-        x = jax.ShapeDtypeStruct(shape, y.dtype)
-        (x,) = jax.linear_transpose(lambda x: forward(x, w), x)(y)
-        return x
+        return transposed(lambda x: forward(x, w), shape, y)
 
     return conv_input_gradient
 
@@ -68,10 +65,8 @@ def jax_funcify_ConvFilterGradient(
     forward = _forward(op)
 
     def conv_filter_gradient(x, y, *sizes):
-        shape = (y.shape[1], x.shape[1] // op.groups, *static_sizes(op, sizes))
+        shape = op.filters_shape(x.shape, y.shape, static_sizes(op, sizes))
         op.check(x.shape, shape, y.shape)
-        w = jax.ShapeDtypeStruct(shape, y.dtype)
-        (w,) = jax.linear_transpose(lambda w: forward(x, w), w)(y)
-        return w
+        return transposed(lambda w: forward(x, w), shape, y)
 
     return conv_filter_gradient

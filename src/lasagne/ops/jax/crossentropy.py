@@ -16,13 +16,8 @@ from ..crossentropy import (
     LabelCrossentropyGradient,
     TargetCrossentropy,
     TargetCrossentropyGradient,
+    at_labels,
 )
-
-
-def _is_label(labels: Any, x: Any) -> Any:
-    """Compute the mask, of the shape of ``x``, that is true at each label."""
-    labels = jnp.where(labels < 0, labels + x.shape[-1], labels)
-    return jnp.arange(x.shape[-1]) == labels[..., None]
 
 
 @jax_funcify.register(LabelCrossentropy)
@@ -33,7 +28,7 @@ def jax_funcify_LabelCrossentropy(
 
     def label_crossentropy(x, labels):
         op.check(x.shape, labels.shape)
-        is_label = _is_label(labels, x)
+        is_label = at_labels(labels, jnp.arange(x.shape[-1]))
         losses = -jnp.where(is_label, jax.nn.log_softmax(x), 0).sum(-1)
         return jnp.where(is_label.any(-1), losses, jnp.nan).astype(x.dtype)
 
@@ -48,7 +43,7 @@ def jax_funcify_LabelCrossentropyGradient(
 
     def label_crossentropy_gradient(x, labels, g):
         op.check(x.shape, labels.shape, g.shape)
-        is_label = _is_label(labels, x)
+        is_label = at_labels(labels, jnp.arange(x.shape[-1]))
         g = jnp.where(is_label.any(-1), g, jnp.nan).astype(x.dtype)
         return g[..., None] * (jax.nn.softmax(x) - is_label)
 

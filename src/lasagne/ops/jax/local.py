@@ -6,21 +6,19 @@ The batch dimensions of the product are the groups and the output positions.
 from collections.abc import Callable
 from typing import Any
 
-import jax
 import jax.numpy as jnp
 from jax import lax
 from pytensor.graph.basic import Apply
 from pytensor.link.jax.dispatch import jax_funcify
 
 from ..local import LocalConv, LocalConvFilterGradient, LocalConvInputGradient
-from ._shapes import static_sizes
+from ._arrays import static_sizes, transposed
 
 
 def _forward(op: Any) -> Callable:
     """Return the local connections as a function of input and filters."""
-    taps, positions = "abc"[: op.ndim], "xyz"[: op.ndim]
-    both = "".join(map("".join, zip(taps, positions)))
-    product = f"ngi{both},gki{taps}{positions}->ngk{positions}"
+    patches, filters, output = op.axis_letters()
+    product = f"{patches},{filters}->{output}"
 
     def forward(x, w):
         op.check(x.shape, w.shape)
@@ -57,11 +55,9 @@ def jax_funcify_LocalConvInputGradient(
     forward = _forward(op)
 
     def local_conv_input_gradient(w, y, *sizes):
-        shape = (y.shape[0], op.num_channels(w.shape), *static_sizes(op, sizes))
+        shape = op.input_shape(w.shape, y.shape, static_sizes(op, sizes))
         op.check(shape, w.shape, y.shape)
-        x = jax.ShapeDtypeStruct(shape, y.dtype)
-        (x,) = jax.linear_transpose(lambda x: forward(x, w), x)(y)
-        return x
+        return transposed(lambda x: forward(x, w), shape, y)
 
     return local_conv_input_gradient
 
@@ -76,8 +72,6 @@ def jax_funcify_LocalConvFilterGradient(
     def local_conv_filter_gradient(x, y, *sizes):
         shape = op.filters_shape(x.shape, y.shape, static_sizes(op, sizes))
         op.check(x.shape, shape, y.shape)
-        w = jax.ShapeDtypeStruct(shape, y.dtype)
-        (w,) = jax.linear_transpose(lambda w: forward(x, w), w)(y)
-        return w
+        return transposed(lambda w: forward(x, w), shape, y)
 
     return local_conv_filter_gradient

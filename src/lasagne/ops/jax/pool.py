@@ -9,7 +9,6 @@ as the window has blocks: one if windows do not overlap.
 """
 
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
 from typing import Any
 
 import jax.numpy as jnp
@@ -17,6 +16,7 @@ from jax import lax
 from pytensor.graph.basic import Apply
 from pytensor.link.jax.dispatch import jax_funcify
 
+from .._pooled_axes import PooledAxis
 from ..pool import (
     MaxPool,
     MaxPoolGather,
@@ -25,19 +25,11 @@ from ..pool import (
     SumPoolAdjoint,
     sum_dtype,
 )
-from ._shapes import static_sizes
+from ._arrays import static_sizes
 
 
-@dataclass(frozen=True)
-class _Axis:
-    """An axis that is pooled over: where it is, and its geometry."""
-
-    index: int
-    size: int
-    window: int
-    stride: int
-    padding: int
-    count: int
+class _Axis(PooledAxis):
+    """An axis that is pooled over, in blocks as long as the stride."""
 
     @property
     def blocks_per_window(self) -> int:
@@ -85,26 +77,6 @@ class _Axis:
         return lax.pad(part, jnp.zeros((), part.dtype), widths)
 
 
-def _axes(
-    op: Any, shape: Sequence[int], window: Sequence[int], stride: Sequence[int]
-) -> list[_Axis]:
-    """Describe the pooled axes of an array of given shape."""
-    first = len(shape) - op.ndim
-    return [
-        _Axis(first + i, *axis, op.output_size(*axis))
-        for i, axis in enumerate(zip(shape[first:], window, stride, op.padding))
-    ]
-
-
-def _geometry(op: Any, scalars: Sequence[Any]) -> tuple[Any, Any, Any]:
-    """Return windows, strides and sizes to produce as ints."""
-    sizes = static_sizes(op, scalars)
-    window, stride, further = sizes[: op.ndim], sizes[op.ndim :][: op.ndim], None
-    further = sizes[2 * op.ndim :]
-    op.check_windows(window, stride)
-    return window, stride, further
-
-
 def _reduce(x: Any, axes: Sequence[_Axis], function: Callable, neutral: Any) -> Any:
     """Combine the elements of all windows."""
     window, stride, padding = [1] * x.ndim, [1] * x.ndim, [(0, 0)] * x.ndim
@@ -140,8 +112,8 @@ def jax_funcify_MaxPool(op: MaxPool, node: Apply, **kwargs: Any) -> Callable:
     """Call :func:`jax.lax.reduce_window`."""
 
     def max_pool(x, *scalars):
-        window, stride, _ = _geometry(op, scalars)
-        return _max(x, _axes(op, x.shape, window, stride))
+        _, window, stride, _ = op.values([x, *static_sizes(op, scalars)])
+        return _max(x, _Axis.of(op, x.shape, window, stride))
 
     return max_pool
 
@@ -153,10 +125,11 @@ def jax_funcify_MaxPoolGradient(
     """Compare the blocks with the maxima, axis by axis, last axis first."""
 
     def max_pool_gradient(x, y, gy, *scalars):
-        window, stride, _ = _geometry(op, scalars)
+        sizes = static_sizes(op, scalars)
+        _, window, stride, _ = op.values([x, y, gy, *sizes])
         op.check_shapes(window, stride, [x.shape], [y.shape, gy.shape])
         gradient = gy
-        stages = _max_stages(x, y, _axes(op, x.shape, window, stride))
+        stages = _max_stages(x, y, _Axis.of(op, x.shape, window, stride))
         for values, maxima, axis in reversed(stages):
             blocks = axis.to_blocks(values)
             maxima = jnp.expand_dims(maxima, axis.index + 1)
@@ -184,12 +157,12 @@ def jax_funcify_MaxPoolGather(
     """Do the reverse of the gradient, first axis first."""
 
     def max_pool_gather(x, y, gx, *scalars):
-        window, stride, _ = _geometry(op, scalars)
+        sizes = static_sizes(op, scalars)
+        _, window, stride, _ = op.values([x, y, gx, *sizes])
         op.check_shapes(window, stride, [x.shape, gx.shape], [y.shape])
         gradient = gx
-        for values, maxima, axis in _max_stages(
-            x, y, _axes(op, x.shape, window, stride)
-        ):
+        axes = _Axis.of(op, x.shape, window, stride)
+        for values, maxima, axis in _max_stages(x, y, axes):
             blocks = axis.to_blocks(values)
             gradients = axis.to_blocks(gradient)
             maxima = jnp.expand_dims(maxima, axis.index + 1)
@@ -219,9 +192,9 @@ def jax_funcify_SumPool(op: SumPool, node: Apply, **kwargs: Any) -> Callable:
     """Call :func:`jax.lax.reduce_window`."""
 
     def sum_pool(x, *scalars):
-        window, stride, _ = _geometry(op, scalars)
+        _, window, stride, _ = op.values([x, *static_sizes(op, scalars)])
         wide = x.astype(sum_dtype(x.dtype))
-        total = _reduce(wide, _axes(op, x.shape, window, stride), lax.add, 0)
+        total = _reduce(wide, _Axis.of(op, x.shape, window, stride), lax.add, 0)
         return _divide(op, total, x.shape, window, stride).astype(x.dtype)
 
     return sum_pool
@@ -234,12 +207,12 @@ def jax_funcify_SumPoolAdjoint(
     """Fill the blocks of every window, axis by axis."""
 
     def sum_pool_adjoint(y, *scalars):
-        window, stride, sizes = _geometry(op, scalars)
+        _, window, stride, sizes = op.values([y, *static_sizes(op, scalars)])
         shape = op.input_shape(y.shape, stride, sizes)
         op.check_shapes(window, stride, [shape], [y.shape])
         wide = y.astype(sum_dtype(y.dtype))
         x = _divide(op, wide, shape, window, stride)
-        for axis in _axes(op, shape, window, stride):
+        for axis in _Axis.of(op, shape, window, stride):
             values = jnp.expand_dims(x, axis.index + 1)
             x = axis.from_blocks(
                 sum(

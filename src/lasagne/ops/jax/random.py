@@ -15,7 +15,7 @@ from pytensor.link.jax.dispatch import jax_funcify
 
 from ...kernels.random import MODULI, SCALES
 from ..random import MRGUniform
-from ._shapes import static_sizes
+from ._arrays import static_sizes
 
 
 def _reduce(value: Any, modulus: int) -> Any:

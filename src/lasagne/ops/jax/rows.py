@@ -7,7 +7,7 @@ from pytensor.graph.basic import Apply
 from pytensor.link.jax.dispatch import jax_funcify
 
 from ..rows import DistinctRows
-from ._shapes import static_sizes
+from ._arrays import static_sizes
 
 
 @jax_funcify.register(DistinctRows)

@@ -1,28 +1,15 @@
 """What the rules for MLX share: sizes, precision, transposes of linear functions."""
 
 from collections.abc import Callable, Sequence
-from typing import Any
+from functools import partial
 
 import mlx.core as mx
 
+from .._checks import static_sizes as _static_sizes
+
 __all__ = ["static_sizes", "transposed", "widened"]
 
-
-def static_sizes(op: Any, sizes: Sequence[Any]) -> tuple[int, ...]:
-    """Turn sizes that are inputs of an Op into ints.
-
-    Raises
-    ------
-    NotImplementedError
-        If a size is not known before run time.
-    """
-    try:
-        return tuple(int(size) for size in sizes)
-    except ValueError as error:
-        raise NotImplementedError(
-            f"{op}: a size it takes is computed at run time, but MLX compiles for "
-            f"fixed shapes. Use constants, or sizes taken from the shape of an input."
-        ) from error
+static_sizes = partial(_static_sizes, "MLX", ValueError)
 
 
 def widened(x: mx.array) -> mx.array:

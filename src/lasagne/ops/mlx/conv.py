@@ -57,7 +57,7 @@ def mlx_funcify_ConvInputGradient(
     forward = _forward(op)
 
     def conv_input_gradient(w, y, *sizes):
-        shape = (y.shape[0], w.shape[1] * op.groups, *static_sizes(op, sizes))
+        shape = op.input_shape(w.shape, y.shape, static_sizes(op, sizes))
         op.check(shape, w.shape, y.shape)
         return transposed(lambda x: forward(x, w), shape, y)
 
@@ -72,7 +72,7 @@ def mlx_funcify_ConvFilterGradient(
     forward = _forward(op)
 
     def conv_filter_gradient(x, y, *sizes):
-        shape = (y.shape[1], x.shape[1] // op.groups, *static_sizes(op, sizes))
+        shape = op.filters_shape(x.shape, y.shape, static_sizes(op, sizes))
         op.check(x.shape, shape, y.shape)
         return transposed(lambda w: forward(x, w), shape, y)
 

@@ -15,6 +15,7 @@ from ..crossentropy import (
     LabelCrossentropyGradient,
     TargetCrossentropy,
     TargetCrossentropyGradient,
+    at_labels,
 )
 from ._arrays import widened
 
@@ -28,13 +29,6 @@ def _softmax(x: mx.array) -> mx.array:
     return mx.softmax(x, -1, precise=True)
 
 
-def _is_label(labels: mx.array, x: mx.array) -> mx.array:
-    """Compute the mask, of the shape of ``x``, that is true at each label."""
-    labels = labels.astype(mx.int64)[..., None]
-    labels = mx.where(labels < 0, labels + x.shape[-1], labels)
-    return mx.arange(x.shape[-1]) == labels
-
-
 @mlx_funcify.register(LabelCrossentropy)
 def mlx_funcify_LabelCrossentropy(
     op: LabelCrossentropy, node: Apply, **kwargs: Any
@@ -43,7 +37,7 @@ def mlx_funcify_LabelCrossentropy(
 
     def label_crossentropy(x, labels):
         op.check(x.shape, labels.shape)
-        is_label = _is_label(labels, x)
+        is_label = at_labels(labels, mx.arange(x.shape[-1]))
         losses = -mx.where(is_label, _log_softmax(widened(x)), 0).sum(-1)
         return mx.where(is_label.any(-1), losses, mx.nan).astype(x.dtype)
 
@@ -58,7 +52,7 @@ def mlx_funcify_LabelCrossentropyGradient(
 
     def label_crossentropy_gradient(x, labels, g):
         op.check(x.shape, labels.shape, g.shape)
-        is_label = _is_label(labels, x)
+        is_label = at_labels(labels, mx.arange(x.shape[-1]))
         g = mx.where(is_label.any(-1), g, mx.nan).astype(x.dtype)
         return g[..., None] * (_softmax(x) - is_label.astype(x.dtype))
 

@@ -16,9 +16,8 @@ from ._arrays import static_sizes, transposed
 
 def _forward(op: Any) -> Callable:
     """Return the local connections as a function of input and filters."""
-    taps, positions = "abc"[: op.ndim], "xyz"[: op.ndim]
-    both = "".join(map("".join, zip(taps, positions)))
-    product = f"ngi{both},gki{taps}{positions}->ngk{positions}"
+    patches, filters, output = op.axis_letters()
+    product = f"{patches},{filters}->{output}"
 
     def forward(x, w):
         op.check(x.shape, w.shape)
@@ -56,7 +55,7 @@ def mlx_funcify_LocalConvInputGradient(
     forward = _forward(op)
 
     def local_conv_input_gradient(w, y, *sizes):
-        shape = (y.shape[0], op.num_channels(w.shape), *static_sizes(op, sizes))
+        shape = op.input_shape(w.shape, y.shape, static_sizes(op, sizes))
         op.check(shape, w.shape, y.shape)
         return transposed(lambda x: forward(x, w), shape, y)
 

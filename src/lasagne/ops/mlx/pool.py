@@ -5,7 +5,6 @@ that are copied side by side: MLX knows the transpose of that.
 """
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 from typing import Any
 
 import mlx.core as mx
@@ -13,6 +12,7 @@ import numpy as np
 from pytensor.graph.basic import Apply
 from pytensor.link.mlx.dispatch import mlx_funcify
 
+from .._pooled_axes import PooledAxis
 from ..pool import (
     MaxPool,
     MaxPoolGather,
@@ -24,16 +24,8 @@ from ..pool import (
 from ._arrays import static_sizes, transposed
 
 
-@dataclass(frozen=True)
-class _Axis:
-    """An axis that is pooled over: where it is, and its geometry."""
-
-    index: int
-    size: int
-    window: int
-    stride: int
-    padding: int
-    count: int
+class _Axis(PooledAxis):
+    """An axis that is pooled over, and its windows side by side."""
 
     def to_windows(self, x: mx.array, fill: Any = 0) -> mx.array:
         """Replace the axis by two: windows, and the elements of each."""
@@ -53,25 +45,6 @@ class _Axis:
         shape = list(windows.shape)
         shape[self.index : self.index + 2] = [self.size]
         return transposed(self.to_windows, shape, windows)
-
-
-def _axes(
-    op: Any, shape: Sequence[int], window: Sequence[int], stride: Sequence[int]
-) -> list[_Axis]:
-    """Describe the pooled axes of an array of given shape."""
-    first = len(shape) - op.ndim
-    return [
-        _Axis(first + i, *axis, op.output_size(*axis))
-        for i, axis in enumerate(zip(shape[first:], window, stride, op.padding))
-    ]
-
-
-def _geometry(op: Any, scalars: Sequence[Any]) -> tuple[Any, Any, Any]:
-    """Return windows, strides and sizes to produce as ints."""
-    sizes = static_sizes(op, scalars)
-    window, stride = sizes[: op.ndim], sizes[op.ndim : 2 * op.ndim]
-    op.check_windows(window, stride)
-    return window, stride, sizes[2 * op.ndim :]
 
 
 def _is_float(x: mx.array) -> bool:
@@ -96,8 +69,8 @@ def mlx_funcify_MaxPool(op: MaxPool, node: Apply, **kwargs: Any) -> Callable:
     """Take the maxima, axis by axis."""
 
     def max_pool(x, *scalars):
-        window, stride, _ = _geometry(op, scalars)
-        return _max_stages(x, _axes(op, x.shape, window, stride))[-1][1]
+        _, window, stride, _ = op.values([x, *static_sizes(op, scalars)])
+        return _max_stages(x, _Axis.of(op, x.shape, window, stride))[-1][1]
 
     return max_pool
 
@@ -109,10 +82,11 @@ def mlx_funcify_MaxPoolGradient(
     """Compare the windows with the maxima, axis by axis, last axis first."""
 
     def max_pool_gradient(x, y, gy, *scalars):
-        window, stride, _ = _geometry(op, scalars)
+        sizes = static_sizes(op, scalars)
+        _, window, stride, _ = op.values([x, y, gy, *sizes])
         op.check_shapes(window, stride, [x.shape], [y.shape, gy.shape])
         gradient = gy
-        stages = _max_stages(x, _axes(op, x.shape, window, stride))
+        stages = _max_stages(x, _Axis.of(op, x.shape, window, stride))
         for windows, maxima, axis in reversed(stages):
             maxima, gradient = (
                 mx.expand_dims(each, axis.index + 1) for each in (maxima, gradient)
@@ -130,10 +104,12 @@ def mlx_funcify_MaxPoolGather(
     """Do the reverse of the gradient, first axis first."""
 
     def max_pool_gather(x, y, gx, *scalars):
-        window, stride, _ = _geometry(op, scalars)
+        sizes = static_sizes(op, scalars)
+        _, window, stride, _ = op.values([x, y, gx, *sizes])
         op.check_shapes(window, stride, [x.shape, gx.shape], [y.shape])
         gradient = gx
-        for windows, maxima, axis in _max_stages(x, _axes(op, x.shape, window, stride)):
+        axes = _Axis.of(op, x.shape, window, stride)
+        for windows, maxima, axis in _max_stages(x, axes):
             is_largest = windows == mx.expand_dims(maxima, axis.index + 1)
             terms = mx.where(is_largest, axis.to_windows(gradient), 0)
             gradient = terms.sum(axis.index + 1)
@@ -166,9 +142,9 @@ def mlx_funcify_SumPool(op: SumPool, node: Apply, **kwargs: Any) -> Callable:
     """Add up, axis by axis."""
 
     def sum_pool(x, *scalars):
-        window, stride, _ = _geometry(op, scalars)
+        _, window, stride, _ = op.values([x, *static_sizes(op, scalars)])
         total = _wide(x)
-        for axis in _axes(op, x.shape, window, stride):
+        for axis in _Axis.of(op, x.shape, window, stride):
             total = axis.to_windows(total).sum(axis.index + 1)
         return _divide(op, total, x.shape, window, stride).astype(x.dtype)
 
@@ -182,11 +158,11 @@ def mlx_funcify_SumPoolAdjoint(
     """Fill the windows, axis by axis."""
 
     def sum_pool_adjoint(y, *scalars):
-        window, stride, sizes = _geometry(op, scalars)
+        _, window, stride, sizes = op.values([y, *static_sizes(op, scalars)])
         shape = op.input_shape(y.shape, stride, sizes)
         op.check_shapes(window, stride, [shape], [y.shape])
         x = _divide(op, _wide(y), shape, window, stride)
-        for axis in _axes(op, shape, window, stride):
+        for axis in _Axis.of(op, shape, window, stride):
             x = mx.expand_dims(x, axis.index + 1)
             x = axis.from_windows(mx.repeat(x, axis.window, axis.index + 1))
         return x.astype(y.dtype)

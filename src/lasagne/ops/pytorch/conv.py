@@ -86,11 +86,11 @@ def pytorch_funcify_ConvInputGradient(
     @torch.compiler.disable
     def conv_input_gradient(w, y, *scalars):
         sizes = list(map(int, scalars))
-        batch_and_channels = [y.shape[0], w.shape[1] * op.groups]
-        op.check((*batch_and_channels, *sizes), w.shape, y.shape)
+        shape = op.input_shape(w.shape, y.shape, sizes)
+        op.check(shape, w.shape, y.shape)
         padding = _Padding(op, w.shape[2:])
         x = _INPUT_GRADIENT[op.ndim](
-            batch_and_channels + padding.padded(sizes),
+            [*shape[:2], *padding.padded(sizes)],
             _oriented(op, w),
             y,
             op.stride,
@@ -112,7 +112,7 @@ def pytorch_funcify_ConvFilterGradient(
     @torch.compiler.disable
     def conv_filter_gradient(x, y, *scalars):
         sizes = list(map(int, scalars))
-        shape = [y.shape[1], x.shape[1] // op.groups, *sizes]
+        shape = op.filters_shape(x.shape, y.shape, sizes)
         op.check(x.shape, shape, y.shape)
         padding = _Padding(op, sizes)
         w = _FILTER_GRADIENT[op.ndim](

@@ -51,17 +51,10 @@ class _Patches:
         return x
 
 
-def _letters(op: Any) -> tuple[str, str, str]:
-    """Name the axes of patches, filters and output, for ``torch.einsum``."""
-    taps, positions = "abc"[: op.ndim], "xyz"[: op.ndim]
-    both = "".join(map("".join, zip(taps, positions)))
-    return f"ngi{both}", f"gki{taps}{positions}", f"ngk{positions}"
-
-
 @pytorch_funcify.register(LocalConv)
 def pytorch_funcify_LocalConv(op: LocalConv, node: Apply, **kwargs: Any) -> Callable:
     """Multiply patches by filters."""
-    patches, filters, output = _letters(op)
+    patches, filters, output = op.axis_letters()
 
     @torch.compiler.disable
     def local_conv(x, w):
@@ -79,12 +72,12 @@ def pytorch_funcify_LocalConvInputGradient(
     op: LocalConvInputGradient, node: Apply, **kwargs: Any
 ) -> Callable:
     """Multiply filters by the output, and add up the patches."""
-    patches, filters, output = _letters(op)
+    patches, filters, output = op.axis_letters()
 
     @torch.compiler.disable
     def local_conv_input_gradient(w, y, *sizes):
-        sizes = tuple(int(size) for size in sizes)
-        op.check((y.shape[0], op.num_channels(w.shape), *sizes), w.shape, y.shape)
+        sizes = tuple(map(int, sizes))
+        op.check(op.input_shape(w.shape, y.shape, sizes), w.shape, y.shape)
         geometry = _Patches(op, w.shape, w.device)
         blocks = (geometry.groups, w.shape[0] // geometry.groups)
         w, y = w.unflatten(0, blocks), y.unflatten(1, blocks)
@@ -99,7 +92,7 @@ def pytorch_funcify_LocalConvFilterGradient(
     op: LocalConvFilterGradient, node: Apply, **kwargs: Any
 ) -> Callable:
     """Multiply patches by the output."""
-    patches, filters, output = _letters(op)
+    patches, filters, output = op.axis_letters()
 
     @torch.compiler.disable
     def local_conv_filter_gradient(x, y, *sizes):

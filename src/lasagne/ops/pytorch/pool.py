@@ -8,7 +8,6 @@ The functions are kept out of ``torch.compile``, as those of the convolution.
 """
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 from math import prod
 from typing import Any
 
@@ -17,22 +16,15 @@ import torch.nn.functional as F
 from pytensor.graph.basic import Apply
 from pytensor.link.pytorch.dispatch import pytorch_funcify
 
+from .._pooled_axes import PooledAxis
 from ..pool import MaxPool, MaxPoolGather, MaxPoolGradient, SumPool, SumPoolAdjoint
 
 _MAX = {1: F.max_pool1d, 2: F.max_pool2d, 3: F.max_pool3d}
 _AVERAGE = {1: F.avg_pool1d, 2: F.avg_pool2d, 3: F.avg_pool3d}
 
 
-@dataclass(frozen=True)
-class _Axis:
-    """An axis that is pooled over: where it is, and its geometry."""
-
-    index: int
-    size: int
-    window: int
-    stride: int
-    padding: int
-    count: int
+class _Axis(PooledAxis):
+    """An axis that is pooled over, and views of its windows."""
 
     @property
     def covered(self) -> int:
@@ -66,17 +58,6 @@ class _Axis:
             every = slice(offset, stop, self.stride)
             x[(slice(None),) * self.index + (every,)] += windows[..., offset]
         return x.narrow(self.index, self.padding, self.size)
-
-
-def _axes(
-    op: Any, shape: Sequence[int], window: Sequence[int], stride: Sequence[int]
-) -> list[_Axis]:
-    """Describe the pooled axes of an array of given shape."""
-    first = len(shape) - op.ndim
-    return [
-        _Axis(first + i, *axis, op.output_size(*axis))
-        for i, axis in enumerate(zip(shape[first:], window, stride, op.padding))
-    ]
 
 
 def _native(
@@ -122,7 +103,7 @@ def pytorch_funcify_MaxPool(op: MaxPool, node: Apply, **kwargs: Any) -> Callable
     @torch.compiler.disable
     def max_pool(x, *scalars):
         _, window, stride, _ = op.values([x, *scalars])
-        axes = _axes(op, x.shape, window, stride)
+        axes = _Axis.of(op, x.shape, window, stride)
         if _is_native(x, axes):
             return _native(_MAX[op.ndim], x, axes, -torch.inf)
         return _max_stages(x, axes)[-1][1]
@@ -141,7 +122,7 @@ def pytorch_funcify_MaxPoolGradient(
         (x, y, gy), window, stride, _ = op.values(inputs)
         op.check_shapes(window, stride, [x.shape], [y.shape, gy.shape])
         gradient = gy
-        stages = _max_stages(x, _axes(op, x.shape, window, stride))
+        stages = _max_stages(x, _Axis.of(op, x.shape, window, stride))
         for windows, maxima, axis in reversed(stages):
             is_largest = windows == maxima[..., None]
             gradient = axis.from_windows(
@@ -163,7 +144,8 @@ def pytorch_funcify_MaxPoolGather(
         (x, y, gx), window, stride, _ = op.values(inputs)
         op.check_shapes(window, stride, [x.shape, gx.shape], [y.shape])
         gradient = gx
-        for windows, maxima, axis in _max_stages(x, _axes(op, x.shape, window, stride)):
+        axes = _Axis.of(op, x.shape, window, stride)
+        for windows, maxima, axis in _max_stages(x, axes):
             is_largest = windows == maxima[..., None]
             gradient = torch.where(is_largest, axis.to_windows(gradient), 0).sum(-1)
         return gradient
@@ -185,7 +167,7 @@ def pytorch_funcify_SumPool(op: SumPool, node: Apply, **kwargs: Any) -> Callable
     @torch.compiler.disable
     def sum_pool(x, *scalars):
         _, window, stride, _ = op.values([x, *scalars])
-        axes = _axes(op, x.shape, window, stride)
+        axes = _Axis.of(op, x.shape, window, stride)
         divisors = _divisors(op, x, x.shape, window, stride)
         if _is_native(x, axes):
             # ATen divides by the whole window, padding included.
@@ -215,7 +197,7 @@ def pytorch_funcify_SumPoolAdjoint(
         x = y
         if op.mode != "sum":
             x = (y / _divisors(op, y, shape, window, stride)).to(y.dtype)
-        for axis in _axes(op, shape, window, stride):
+        for axis in _Axis.of(op, shape, window, stride):
             x = axis.from_windows(x[..., None].expand(*x.shape, axis.window))
         return x
 
