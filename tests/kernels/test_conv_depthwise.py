@@ -6,63 +6,36 @@ from numba import get_num_threads, set_num_threads
 
 from lasagne.kernels import conv_depthwise, convolution
 
-from .guarded import run_guarded
-from .test_conv import KERNELS, assert_close, epilogue, plain
+from .convolutions import (
+    KERNELS,
+    assert_close,
+    check,
+    plain,
+    random_arrays,
+    random_geometry,
+)
 
 
 def random_case(rng):
-    """Draw shapes and parameters, small but of every kind."""
-    ndim = rng.integers(1, 4)
-
-    def axes(low, high, missing=1):
-        drawn = rng.integers(low, high, ndim)
-        return (missing,) * (3 - ndim) + tuple(map(int, drawn))
-
-    filter_size, stride, dilation = (
-        axes(1, 8 if ndim < 3 else 5),
-        axes(1, 4),
-        axes(1, 4),
-    )
-    before, after = axes(0, 4, 0), axes(0, 4, 0)
-    spare = axes(0, 40 if ndim < 3 else 12, 0)
-    extent = [(f - 1) * d + 1 for f, d in zip(filter_size, dilation)]
-    sizes = [max(1, e - b - a) + s for e, b, a, s in zip(extent, before, after, spare)]
-    outputs = [
-        (i + b + a - e) // s + 1
-        for i, b, a, e, s in zip(sizes, before, after, extent, stride)
-    ]
+    """Draw arrays and parameters, small but of every kind."""
+    sizes, taps, outputs, *steps = random_geometry(rng, (8, 5), (40, 12))
     channels, filters = int(rng.integers(2, 5)), int(rng.integers(1, 4))
     batch = int(rng.choice([0, 1, 2, 20]))
     dtype = rng.choice(["float32", "float64"])
     shapes = (
         (batch, channels, *sizes),
-        (channels * filters, 1, *filter_size),
+        (channels * filters, 1, *taps),
         (batch, channels * filters, *outputs),
     )
     arrays = [rng.standard_normal(shape).astype(dtype) for shape in shapes]
-    return arrays, (stride, before, dilation, channels)
-
-
-def check(name, arrays, parameters, flip):
-    first, second, target = KERNELS[name]
-
-    def kernel(*arguments):
-        *arguments, result = arguments
-        left, right, *rest = arguments
-        getattr(conv_depthwise, name)(left, right, result, *rest)
-
-    rest = epilogue(name, len(arrays[1]), arrays[1].dtype)
-    arguments = [arrays[first], arrays[second], *parameters, flip, *rest]
-    [result] = run_guarded(kernel, arguments, [arrays[target]])
-    # NaN from a guard zone, or left in the result, would show here.
-    assert_close(result, plain(name, arrays, parameters, flip))
+    return arrays, (*steps, channels)
 
 
 @pytest.mark.parametrize("name", KERNELS)
 @pytest.mark.parametrize("seed", range(60))
 def test_fast_equals_plain(name, seed):
     arrays, parameters = random_case(np.random.default_rng(seed))
-    check(name, arrays, parameters, bool(seed % 2))
+    check(conv_depthwise, name, arrays, parameters, bool(seed % 2))
 
 
 LARGE = {
@@ -78,14 +51,9 @@ LARGE = {
 @pytest.mark.parametrize("case", LARGE)
 def test_large_enough_to_be_divided(name, case):
     x_shape, w_shape, stride, before = LARGE[case]
-    sizes = [
-        (size + 2 * zeros - taps) // step + 1
-        for size, zeros, taps, step in zip(x_shape[2:], before, w_shape[2:], stride)
-    ]
-    shapes = x_shape, w_shape, (x_shape[0], w_shape[0], *sizes)
-    rng = np.random.default_rng(1)
-    arrays = [rng.standard_normal(shape).astype("float32") for shape in shapes]
-    check(name, arrays, (stride, before, (1, 1, 1), x_shape[1]), False)
+    arrays = random_arrays(np.random.default_rng(1), x_shape, w_shape, stride, before)
+    parameters = (stride, before, (1, 1, 1), x_shape[1])
+    check(conv_depthwise, name, arrays, parameters, False)
 
 
 def test_epilogue():

@@ -5,7 +5,7 @@ import pytest
 
 from lasagne.kernels import convolution, rearranged
 
-from .test_conv import KERNELS, assert_close, epilogue, plain
+from .convolutions import KERNELS, assert_close, epilogue, plain
 
 # Sizes, filter sizes, stride, before, after, dilation: each with three axes.
 CASES = {
