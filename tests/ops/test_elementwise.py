@@ -6,7 +6,7 @@ import pytensor.tensor as pt
 import pytest
 from pytensor.compile.io import In, Out
 
-from lasagne.kernels import lines
+from lasagne.kernels.threads import LEAST_FOR_A_THREAD
 from lasagne.ops.numba import elementwise
 
 RNG = np.random.default_rng(0)
@@ -118,7 +118,7 @@ def test_in_place(ndim):
 def test_on_several_threads():
     """What is long enough to be divided, with an end that no vector fills."""
     x = pt.vector("x", dtype="float32")
-    values = RNG.standard_normal(5 * lines.LEAST_FOR_A_THREAD + 3).astype("float32")
+    values = RNG.standard_normal(5 * LEAST_FOR_A_THREAD + 3).astype("float32")
     function = pytensor.function([x], 3 * x + 1, mode="LASAGNE")
     np.testing.assert_allclose(function(values), 3 * values + 1, atol=1e-6)
 

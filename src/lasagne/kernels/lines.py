@@ -25,18 +25,14 @@ from numba.np.ufunc import _internal
 
 from . import threads
 from .linking import watch
-from .threads import num_threads, parallel_ranges
+from .threads import LEAST_FOR_A_THREAD, num_threads, parallel_ranges
 
 __all__ = [
-    "LEAST_FOR_A_THREAD",
     "LINE",
     "MOST_OPERANDS",
     "generate_line",
     "universal_function",
 ]
-
-#: Elements that are worth waking up a thread for.
-LEAST_FOR_A_THREAD = 32768
 
 #: How many arrays one of NumPy's functions takes, in every version.
 MOST_OPERANDS = 32

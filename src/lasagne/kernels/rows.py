@@ -27,14 +27,11 @@ from .entries import entry
 from .linking import kernel
 from .parts import PART
 from .simd import Emitter, clear, copy
-from .threads import num_threads, parallel_ranges
+from .threads import LEAST_FOR_A_THREAD, num_threads, parallel_ranges
 
 __all__ = ["add", "take"]
 
 _MODULES = (sys.modules[__name__], linking, simd, threads)
-
-#: Elements that are worth waking up a thread for.
-_LEAST_FOR_A_THREAD = 32768
 
 
 @intrinsic
@@ -89,7 +86,7 @@ def _take_part(first, last, table, indices, values):
 def _take(table, indices, values):
     _check(indices, table.shape[0])
     length = indices.size
-    parts = min(num_threads(), length * table.shape[1] // _LEAST_FOR_A_THREAD)
+    parts = min(num_threads(), length * table.shape[1] // LEAST_FOR_A_THREAD)
     if length:
         parallel_ranges(
             _take_part, length, max(1, min(parts, length)), (table, indices, values)
@@ -117,7 +114,7 @@ def _add_part(first, last, values, indices, table):
 def _add(values, indices, table):
     _check(indices, table.shape[0])
     width = table.shape[1]
-    parts = min(num_threads(), indices.size * width // _LEAST_FOR_A_THREAD)
+    parts = min(num_threads(), indices.size * width // LEAST_FOR_A_THREAD)
     if width:
         parallel_ranges(
             _add_part, width, max(1, min(parts, width)), (values, indices, table)

@@ -16,7 +16,11 @@ from numba.np.ufunc import parallel
 
 from .linking import on_reload
 
-__all__ = ["num_threads", "parallel_for", "parallel_ranges"]
+__all__ = ["LEAST_FOR_A_THREAD", "num_threads", "parallel_for", "parallel_ranges"]
+
+#: Elements that are worth waking up a thread for, if something simple is done with
+#: each. Kernels that do more, or whose elements are products, know better.
+LEAST_FOR_A_THREAD = 32768
 
 _BYTES = ir.IntType(8).as_pointer()
 _INT = ir.IntType(64)

@@ -27,6 +27,7 @@ from pytensor.scalar.math import Sigmoid, Softplus
 from pytensor.tensor.elemwise import Elemwise
 
 from ...kernels import exponentials, lines, source_digest
+from ...kernels.threads import LEAST_FOR_A_THREAD
 from .._memory import empty
 from ..fused_normalization import RectifierSlope
 
@@ -406,7 +407,7 @@ def elementwise(node: Apply) -> Callable | None:
         for i in numbers:
             if inputs[i].size != 1:
                 return in_general(*inputs)
-        if inputs[first].size < lines.LEAST_FOR_A_THREAD:
+        if inputs[first].size < LEAST_FOR_A_THREAD:
             if not op.inplace_pattern:
                 return function(*inputs, order="C")
             out = [None if i is None else inputs[i] for i in overwritten]
