@@ -4,8 +4,7 @@ import numpy as np
 import pytest
 
 from lasagne.kernels import convolution, products
-from lasagne.kernels.entries import entry
-from lasagne.kernels.products import multiply
+from lasagne.kernels.products import multiply, multiply_and_sum, multiply_each
 
 from .guarded import guarded, run_guarded
 
@@ -65,12 +64,68 @@ def test_writes_nothing_else(shape):
     rows, steps, columns = shape
     rng = np.random.default_rng(0)
     left = rng.standard_normal((rows, steps)).astype("float32")
-    right = rng.standard_normal((steps, columns)).astype("float32")
-    kernel = entry(products._multiply, *(("f", 2),) * 4)
-    nothing = np.empty((0, 0), "f")
-    (result,) = run_guarded(
-        kernel, [left, right, nothing], [np.empty((rows, columns), "f")]
-    )
+    right = rng.standard_normal((1, steps, columns)).astype("float32")
+    target = np.empty((1, rows, columns), "float32")
+    (result,) = run_guarded(multiply_each, [left, right], [target])
+    assert_is_product(result[0], left, right[0])
+
+
+def several(rng, count, shape, dtype):
+    """Return as many matrices, once to be the left factors, once the right ones."""
+    rows, steps, columns = shape
+    left = rng.standard_normal((count, rows, steps)).astype(dtype)
+    right = rng.standard_normal((count, steps, columns)).astype(dtype)
+    return left, right
+
+
+#: Panels of one product, of the ends of two, of several, and of part of a last one;
+#: and more steps than a block has.
+SEVERAL = [
+    (2, (16, 30, 96)),
+    (5, (16, 30, 49)),
+    (40, (11, 7, 3)),
+    (3, (64, 20, 196)),
+    (3, (21, 1300, 50)),
+    (300, (8, 9, 1)),
+]
+
+
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+@pytest.mark.parametrize(("count", "shape"), SEVERAL, ids=str)
+def test_one_matrix_and_each_of_several(count, shape, dtype):
+    rng = np.random.default_rng(0)
+    left, right = several(rng, count, shape, dtype)
+    target = np.empty((count, shape[0], shape[2]), dtype)
+    (result,) = run_guarded(multiply_each, [left[0], right], [target])
+    for product, factor in zip(result, right, strict=True):
+        assert_is_product(product, left[0], factor)
+
+
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+@pytest.mark.parametrize(("count", "shape"), SEVERAL, ids=str)
+def test_bias_and_rectifier(count, shape, dtype):
+    rng = np.random.default_rng(0)
+    left, right = several(rng, count, shape, dtype)
+    bias = rng.standard_normal(shape[0]).astype(dtype)
+    target = np.full((count, shape[0], shape[2]), np.nan, dtype)
+    multiply_each(left[0], right, target, bias, 0.5, -3)
+    expected = left[0] @ right + bias[:, None]
+    sure = np.abs(expected - 0.5) > 1e-3
+    expected = np.where(expected < 0.5, -3, expected)
+    np.testing.assert_allclose(target[sure], expected[sure], 1e-4, 1e-3)
+
+
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+@pytest.mark.parametrize("right_order", ["rows", "columns"])
+@pytest.mark.parametrize(("count", "shape"), SEVERAL, ids=str)
+def test_sums_of_products(count, shape, right_order, dtype):
+    rng = np.random.default_rng(0)
+    left, right = several(rng, count, shape, dtype)
+    if right_order == "columns":
+        right = np.ascontiguousarray(right.transpose(0, 2, 1)).transpose(0, 2, 1)
+    target = np.empty((shape[0], shape[2]), dtype)
+    (result,) = run_guarded(multiply_and_sum, [left, right], [target])
+    left, right = np.concatenate(left, 1), np.concatenate(right, 0)
     assert_is_product(result, left, right)
 
 
@@ -139,8 +194,9 @@ def test_convolutions_with_one_tap(epilogue, dtype):
 
 
 @pytest.mark.parametrize("dtype", ["float32", "float64"])
-def test_gradients_of_convolutions_with_one_tap(dtype):
-    x, w, *_ = one_tap(np.random.default_rng(0), dtype)
+@pytest.mark.parametrize("filters", [16, 40])
+def test_gradients_of_convolutions_with_one_tap(filters, dtype):
+    x, w, *_ = one_tap(np.random.default_rng(0), dtype, filters=filters)
     y = np.random.default_rng(1).standard_normal((len(x), len(w), *x.shape[2:]))
     y = y.astype(dtype)
     gradient = np.full_like(x, np.nan)
@@ -148,6 +204,10 @@ def test_gradients_of_convolutions_with_one_tap(dtype):
     expected = np.einsum("kc,nkdhw->ncdhw", w[:, :, 0, 0, 0], y)
     tolerance = 1e-4 if dtype == "float32" else 1e-12
     np.testing.assert_allclose(gradient, expected, tolerance, tolerance)
+    gradient = np.full_like(w, np.nan)
+    convolution.filter_gradient(x, y, gradient, *GEOMETRY)
+    expected = np.einsum("nkdhw,ncdhw->kc", y, x)[:, :, None, None, None]
+    np.testing.assert_allclose(gradient, expected, tolerance, 10 * tolerance)
 
 
 @pytest.mark.parametrize("case", ["stride", "padding", "groups", "small"])
@@ -164,9 +224,16 @@ def test_other_convolutions_are_not_taken_for_products(case, monkeypatch):
         w, geometry[3] = w[:, :5].copy(), 4
     elif case == "small":
         x, size = x[:, :, :1, :3].copy(), (1, 3, 11)
-    monkeypatch.setattr(
-        products, "multiply_each", lambda *_: pytest.fail("multiplied matrices")
-    )
+    for name in ("multiply_each", "multiply_and_sum"):
+        monkeypatch.setattr(
+            products, name, lambda *_: pytest.fail("multiplied matrices")
+        )
     y = np.full((len(x), len(w), *size), np.nan)
     convolution.forward(x, w, y, *geometry, *epilogue)
     assert np.isfinite(y).all()
+    for gradient, function, arguments in (
+        (np.full_like(x, np.nan), convolution.input_gradient, (w, y)),
+        (np.full_like(w, np.nan), convolution.filter_gradient, (x, y)),
+    ):
+        function(*arguments, gradient, *geometry)
+        assert np.isfinite(gradient).all()

@@ -37,40 +37,38 @@ def direct(w: np.ndarray, groups: int) -> ModuleType:
     return conv_depthwise if conv_depthwise.applies(w.shape, groups) else conv
 
 
-def _as_products(
-    w: np.ndarray,
-    source: np.ndarray,
-    target: np.ndarray,
-    stride: Any,
-    before: Any,
-    groups: int,
-    backwards: bool,
-) -> tuple[np.ndarray, np.ndarray, np.ndarray] | None:
-    """Return the matrices whose products a convolution with one tap is.
+def _planes(images: np.ndarray) -> np.ndarray:
+    """Return images as matrices of channels and positions."""
+    return images.reshape(*images.shape[:2], -1)
 
-    ``None`` if it is something else, or if products are not made for its sizes.
-    """
+
+def _matrix(
+    x: np.ndarray, w: np.ndarray, y: np.ndarray, stride: Any, before: Any, groups: int
+) -> np.ndarray | None:
+    """Return the matrix that images are multiplied by, if a convolution does that."""
     if (
         w.shape[2:] != (1, 1, 1)
-        or source.shape[2:] != target.shape[2:]
+        or x.shape[2:] != y.shape[2:]
         or tuple(stride) != (1, 1, 1)
         or any(before)
         or groups != 1
-        or not source.size
+        or not x.size * y.size
     ):
         return None
-    matrix = w.reshape(w.shape[:2])
-    if backwards:
-        matrix = matrix.T
-    planes = source.reshape(*source.shape[:2], -1)
-    if not products.suits_each(matrix, planes):
-        return None
-    return matrix, planes, target.reshape(*target.shape[:2], -1)
+    return w.reshape(w.shape[:2])
 
 
-def _is_nothing(bias: np.ndarray, threshold: Any, below: Any) -> bool:
-    """Tell whether nothing is done to the sums before they are written."""
-    return threshold == -np.inf and not bias.any()
+def _multiply_planes(x: np.ndarray, y: np.ndarray, gradient: np.ndarray) -> None:
+    """Overwrite the gradient of a matrix that images are multiplied by.
+
+    What is not packed is read as it is. Which should be the larger one.
+    """
+    if len(gradient) >= gradient.shape[1]:
+        products.multiply_and_sum(y, x.transpose(0, 2, 1), gradient)
+        return
+    transposed = np.empty(gradient.shape[::-1], gradient.dtype)
+    products.multiply_and_sum(x, y.transpose(0, 2, 1), transposed)
+    gradient[...] = transposed.T
 
 
 def forward(
@@ -86,9 +84,9 @@ def forward(
 ) -> None:
     """Overwrite ``y`` with the correlation of ``x`` and ``w``."""
     geometry = stride, before, dilation, groups
-    matrices = _as_products(w, x, y, stride, before, groups, backwards=False)
-    if matrices and _is_nothing(*epilogue):
-        call(products.multiply_each, *matrices)
+    matrix = _matrix(x, w, y, stride, before, groups)
+    if matrix is not None and products.suits(matrix, y.size // len(w)):
+        call(products.multiply_each, matrix, _planes(x), _planes(y), *epilogue)
     elif is_minimal(x, w, y, stride, dilation, groups):
         call(winograd.forward, x, w, y, before, flip, *epilogue)
     elif how := rearranged.rearrangement("forward", x, w, y, *geometry):
@@ -109,8 +107,9 @@ def input_gradient(
 ) -> None:
     """Overwrite ``x`` with the gradient that ``y`` sends back through ``w``."""
     geometry = stride, before, dilation, groups
-    if matrices := _as_products(w, y, x, stride, before, groups, backwards=True):
-        call(products.multiply_each, *matrices)
+    matrix = _matrix(x, w, y, stride, before, groups)
+    if matrix is not None and products.suits(matrix.T, y.size // len(w)):
+        call(products.multiply_each, matrix.T, _planes(y), _planes(x))
     elif is_minimal(y, w, x, stride, dilation, groups):
         call(winograd.input_gradient, w, y, x, before, flip)
     elif how := rearranged.rearrangement("input_gradient", x, w, y, *geometry):
@@ -131,7 +130,10 @@ def filter_gradient(
 ) -> None:
     """Overwrite ``w`` with the gradient of the filters between ``x`` and ``y``."""
     geometry = stride, before, dilation, groups
-    if w.dtype == np.float32 and winograd_filters.applies(
+    matrix = _matrix(x, w, y, stride, before, groups)
+    if matrix is not None and products.suits(matrix, y.size // len(w)):
+        call(_multiply_planes, _planes(x), _planes(y), matrix)
+    elif w.dtype == np.float32 and winograd_filters.applies(
         x, w, y, stride, dilation, groups
     ):
         call(winograd_filters.filter_gradient, x, y, w, before, flip)

@@ -6,20 +6,31 @@ network does so hundreds of times. There a BLAS is as fast as its threads wake u
 those of the BLAS that comes with NumPy, which are not the threads that do the other
 work, either take a processor from it while they wait, or sleep.
 
+And a convolution with one tap is the product of one matrix and each of many others,
+the images: as many products for a BLAS, here a single one.
+
 Method
 ------
-Columns of the product are divided among threads, or rows if there are more of
-them. A thread takes some **steps** of the sums at a time, and some columns, as
-many as a tile of sums in registers has (a **panel**): the part of the right
-matrix that belongs to both is packed such that it is read from one end to the
-other, and then multiplied by all rows, a tile at a time. The left matrix is read
-where it lies, one number for all lanes, whatever its strides.
+Columns of all products are divided among threads, or rows if there are more of them.
+A thread takes some **steps** of the sums at a time, and as many columns as a tile of
+sums in registers has, a **panel**: the part of the right matrices that belongs to both
+is packed such that it is read from one end to the other, and then multiplied by all
+rows, a tile at a time. Where one product ends, a panel goes on with the next one. The
+left matrix is read where it lies, one number for all lanes, whatever its strides; a
+**block** of it at a time, which stays near.
 
-Each sum is added up in the same order, whatever the number of threads.
+Rows of a large matrix are far apart, so that no processor guesses what is packed next.
+The loop over the tiles of one panel therefore asks for it, a line in each step.
+
+Sums are kept where they belong in the result if all of a panel is within one product,
+and in a buffer otherwise. Each is added up in the same order, whatever the number of
+threads.
 """
 
 import sys
+from collections import namedtuple
 from collections.abc import Callable
+from functools import cache
 from typing import Any
 
 import numpy as np
@@ -28,23 +39,33 @@ from numba import njit, types
 from numba.core import cgutils
 from numba.extending import intrinsic
 
-from . import minimal_filtering, simd, threads, winograd_simd
+from . import minimal_filtering, simd, simd_strides, threads, views, winograd_simd
 from .conv_types import called_from_outside
 from .entries import entry
 from .linking import kernel
 from .parts import PART
-from .simd import VECTOR_BYTES, Emitter, clear, copy, index_sum
+from .simd import VECTOR_BYTES, Emitter, clear, index_sum, move
+from .simd_strides import copy_rows
 from .threads import num_threads, parallel_ranges
+from .views import flattened
 from .winograd_simd import (
     PRODUCT_ROWS,
     PRODUCT_VECTORS,
-    add_products,
+    add_products_and_fetch,
     rows_to_lanes,
 )
 
-__all__ = ["multiply", "multiply_each", "suits_each"]
+__all__ = ["multiply", "multiply_and_sum", "multiply_each", "suits"]
 
-_MODULES = (sys.modules[__name__], minimal_filtering, simd, threads, winograd_simd)
+_MODULES = (
+    sys.modules[__name__],
+    minimal_filtering,
+    simd,
+    simd_strides,
+    threads,
+    views,
+    winograd_simd,
+)
 
 _MOST_ROWS, _FEWEST_ROWS = PRODUCT_ROWS
 _WIDEST = max(PRODUCT_VECTORS)
@@ -52,12 +73,58 @@ _WIDEST = max(PRODUCT_VECTORS)
 #: Steps at a time: a panel of float32 fills most of the first cache.
 _STEPS = 160
 
+#: Steps, and numbers, of a block of the left matrix.
+_BLOCK_STEPS = 4 * _STEPS
+_BLOCK = 1 << 18
+
+#: Bytes that memory delivers together.
+_LINE = 64
+
 #: Products of fewer numbers than this are left to NumPy: it takes some
 #: microseconds to hand one to threads.
 _FEWEST_PRODUCTS = 2**18
 
-#: Products of fewer columns fill too little of their last panel.
-_FEWEST_COLUMNS = 128
+#: Some columns of all products: the first one, how many they are, and how many make
+#: whole vectors.
+_Panel = namedtuple("_Panel", "column columns width")
+
+#: Steps of a block: where they begin and end, and whether all sums do so there.
+_Block = namedtuple("_Block", "first last begins ends")
+
+#: The products, one after the other, and the sizes of each; then what is added to them,
+#: a matrix if there is one, and a number for each row; and what takes the place of sums
+#: that are less than a threshold.
+_Target = namedtuple("_Target", "values height size added bias threshold below")
+
+
+def _given(number, rank):
+    """Return the type of an array of any strides."""
+    return types.Array(number, rank, "A", readonly=True)
+
+
+def _flat(number):
+    return types.Array(number, 1, "C")
+
+
+def _target_type(number):
+    return types.NamedTuple(
+        (
+            _flat(number),
+            types.int64,
+            types.int64,
+            _given(number, 2),
+            _given(number, 1),
+            number,
+            number,
+        ),
+        _Target,
+    )
+
+
+_PANEL_TYPE = types.NamedUniTuple(types.int64, 3, _Panel)
+_BLOCK_TYPE = types.NamedTuple(
+    (types.int64, types.int64, types.boolean, types.boolean), _Block
+)
 
 
 def _emit_rows(emit, width, source, start, pitch, target, steps, mask):
@@ -105,41 +172,58 @@ def _pack_rows(typingctx, source, start, pitch, columns, target, steps):
     return signature, codegen
 
 
-def _given(number):
-    """Return the type of a matrix of any strides."""
-    return types.Array(number, 2, "A", readonly=True)
-
-
-def _flat(number):
-    return types.Array(number, 1, "C")
+@njit(**PART)
+def _locate(column, size):
+    """Return to which product a column belongs, and which of its columns it is."""
+    product = column // size
+    return product, column - product * size
 
 
 @called_from_outside(
-    lambda number: (_given(number), *(types.int64,) * 4, _flat(number)), 0, _MODULES
+    lambda number: (
+        _given(number, 3),
+        types.int64,
+        types.int64,
+        _PANEL_TYPE,
+        _flat(number),
+    ),
+    0,
+    _MODULES,
 )
-def _pack(right, step, steps, column, columns, panel):
-    """Pack some rows of some columns of the right matrix, row by row."""
+def _pack(right, first, count, panel, target):
+    """Pack some steps of a panel of the right matrices."""
     lanes = VECTOR_BYTES // right.itemsize
-    along, across = right.strides
+    column, columns, width = panel
+    apart, along, across = right.strides
+    apart //= right.itemsize
     along //= right.itemsize
     across //= right.itemsize
-    start = step * along + column * across
-    if across == 1:
-        _pack_rows(right, start, along, columns, panel, steps)
-        return
-    width = -(-columns // lanes) * lanes
-    for j in range(0, columns, lanes):
-        for s in range(0, steps, lanes):
-            rows_to_lanes(
-                right,
-                start + j * across + s,
-                across,
-                columns - j,
-                steps - s,
-                panel,
-                s * width + j,
-                width,
-            )
+    done, part = 0, 0
+    while done < columns:
+        product, position = _locate(column + done, right.shape[2])
+        part = min(columns - done, right.shape[2] - position)
+        start = product * apart + first * along + position * across
+        if across != 1:
+            for j in range(0, part, lanes):
+                for s in range(0, count, lanes):
+                    rows_to_lanes(
+                        right,
+                        start + j * across + s,
+                        across,
+                        part - j,
+                        count - s,
+                        target,
+                        s * width + done + j,
+                        width,
+                    )
+        elif part == columns:
+            _pack_rows(right, start, along, columns, target, count)
+        else:
+            copy_rows(right, start, along, target, done, width, count, part)
+        done += part
+    if part < columns:
+        for s in range(count):
+            clear(target, s * width + columns, width - columns)
 
 
 @njit(**PART)
@@ -152,141 +236,301 @@ def _copy_rows(left, row, step, steps, rows):
             rows[at] = left[row + i, step + s] if i < count else 0
 
 
+@njit(**PART)
+def _begin_tile(sums, at, pitch, row, rows, panel, target, block):
+    """Set sums of a panel to what is added, or to those of the steps before."""
+    added = target.added
+    along = added.strides[0] // added.itemsize
+    done = 0
+    while done < panel.columns:
+        product, position = _locate(panel.column + done, target.size)
+        count = min(panel.columns - done, target.size - position)
+        to = at + done
+        if block.begins:
+            start = row * along + position
+            copy_rows(added, start, along, sums, to, pitch, rows, count)
+        else:
+            along = target.size
+            start = (product * target.height + row) * along + position
+            copy_rows(target.values, start, along, sums, to, pitch, rows, count)
+        done += count
+
+
+@njit(**PART)
+def _end_tile(sums, at, pitch, row, rows, panel, target, block):
+    """Write the sums of some rows of a panel where they belong."""
+    zero = target.below * 0
+    threshold = target.threshold if block.ends else zero - np.inf
+    done = 0
+    while done < panel.columns:
+        product, position = _locate(panel.column + done, target.size)
+        count = min(panel.columns - done, target.size - position)
+        start = (product * target.height + row) * target.size + position
+        for i in range(rows):
+            move(
+                sums,
+                at + i * pitch + done,
+                target.values,
+                start + i * target.size,
+                count,
+                target.bias[row + i] if block.ends and len(target.bias) else zero,
+                threshold,
+                target.below,
+            )
+        done += count
+
+
 @called_from_outside(
     lambda number: (
-        _given(number),
+        _given(number, 2),
         *(types.int64,) * 4,
-        _flat(number),
-        _given(number),
-        types.Array(number, 2, "C"),
+        _BLOCK_TYPE,
+        _PANEL_TYPE,
+        *(_flat(number),) * 3,
+        _target_type(number),
+        _given(number, 3),
         *(types.int64,) * 2,
-        *(_flat(number),) * 2,
     ),
     0,
     _MODULES,
 )
 def _multiply_panel(
-    left, top, bottom, step, steps, panel, added, target, column, columns, edge, rows
+    left,
+    top,
+    bottom,
+    first,
+    count,
+    block,
+    panel,
+    packed,
+    rest,
+    buffer,
+    target,
+    coming,
+    coming_start,
+    coming_step,
 ):
-    """Add the products of some rows with a panel to what is added to them."""
-    lanes = VECTOR_BYTES // target.itemsize
-    vectors = -(-columns // lanes)
-    width = vectors * lanes
+    """Add the products of some rows and steps with a packed panel to their sums.
+
+    Meanwhile what is packed next is fetched, which starts at a place of ``coming``, and
+    is one such step further with each step.
+    """
+    width = panel.width
+    vectors = width * target.values.itemsize // VECTOR_BYTES
     along = left.strides[0] // left.itemsize
     across = left.strides[1] // left.itemsize
-    pitch = target.shape[1]
-    row = top
+    product, position = _locate(panel.column, target.size)
+    sums, at, pitch = buffer, 0, width
+    is_apart = (
+        panel.columns < width
+        or position + width > target.size
+        or (bottom - top) % _FEWEST_ROWS > 0
+    )
+    if not is_apart:
+        sums, pitch = target.values, target.size
+        at = (product * target.height + top) * pitch + position
+    begins = first == block.first and (block.begins or is_apart)
+    is_zero = block.begins and len(target.added) == 0
+    changes = len(target.bias) > 0 or target.threshold > -np.inf
+    ends = first + count == block.last and (is_apart or (block.ends and changes))
+    row, line = top, 0
     while row < bottom:
-        count = bottom - row
-        tile = _MOST_ROWS if count >= _MOST_ROWS else _FEWEST_ROWS
-        if step == 0:
-            for i in range(row, row + min(count, tile)):
-                if len(added):
-                    start = i * (added.strides[0] // added.itemsize) + column
-                    copy(added, start, target, i * pitch + column, columns)
-                else:
-                    clear(target, i * pitch + column, columns)
-        if count >= tile and columns == width:
-            add_products(
+        tile = _MOST_ROWS if row + _MOST_ROWS <= bottom else _FEWEST_ROWS
+        rows = min(bottom - row, tile)
+        if begins and is_zero:
+            for i in range(rows):
+                clear(sums, at + i * pitch, panel.columns)
+        elif begins:
+            _begin_tile(sums, at, pitch, row, rows, panel, target, block)
+        if rows == tile:
+            add_products_and_fetch(
                 tile,
                 vectors,
                 left,
-                row * along + step * across,
+                row * along + first * across,
                 along,
                 across,
-                panel,
+                packed,
                 0,
                 width,
-                steps,
-                target,
-                row * pitch + column,
+                count,
+                sums,
+                at,
                 pitch,
+                coming,
+                coming_start + min(line, width - 1),
+                coming_step,
             )
         else:
-            clear(edge, 0, len(edge))
-            part = 0
-            while part < min(count, tile):
-                _copy_rows(left, row + part, step, steps, rows)
-                add_products(
-                    _FEWEST_ROWS,
-                    vectors,
-                    rows,
-                    0,
-                    1,
-                    _FEWEST_ROWS,
-                    panel,
-                    0,
-                    width,
-                    steps,
-                    edge,
-                    part * width,
-                    width,
-                )
-                part += _FEWEST_ROWS
-            for i in range(min(count, tile)):
-                for j in range(columns):
-                    target[row + i, column + j] += edge[i * width + j]
+            _copy_rows(left, row, first, count, rest)
+            add_products_and_fetch(
+                tile,
+                vectors,
+                rest,
+                0,
+                1,
+                _FEWEST_ROWS,
+                packed,
+                0,
+                width,
+                count,
+                sums,
+                at,
+                pitch,
+                coming,
+                coming_start,
+                0,
+            )
+        if ends:
+            _end_tile(sums, at, pitch, row, rows, panel, target, block)
         row += tile
+        at += tile * pitch
+        line += _LINE // left.itemsize
+        if line > width:
+            coming_step = 0
 
 
 @njit(**PART)
-def _multiply_part(first, last, left, right, added, target, by_columns):
-    """Compute some vectors of columns, or some tiles of rows."""
-    lanes = VECTOR_BYTES // target.itemsize
-    steps = left.shape[1]
-    top, bottom, begin, end = 0, target.shape[0], 0, target.shape[1]
-    if by_columns:
-        begin, end = first * lanes, min(last * lanes, end)
-    else:
-        top, bottom = first * _MOST_ROWS, min(last * _MOST_ROWS, bottom)
+def _place_of(right, column, step):
+    """Return where a column begins at a step, and how far apart steps are.
+
+    Nowhere, if the columns that follow it are not its neighbours.
+    """
+    apart, along, across = right.strides
+    product, position = _locate(column, right.shape[2])
+    if product == len(right) or across != right.itemsize:
+        return 0, 0
+    start = product * apart + step * along + position * across
+    return start // right.itemsize, along // right.itemsize
+
+
+@njit(**PART)
+def _multiply_block(left, right, target, top, bottom, begin, end, block, buffers):
+    """Compute some rows and columns, as far as the steps of a block go."""
+    lanes = VECTOR_BYTES // left.itemsize
+    packed, rest, sums = buffers
     most = _WIDEST * lanes
-    panel = np.empty((_STEPS + lanes) * most, target.dtype)
-    edge = np.empty(_MOST_ROWS * most, target.dtype)
-    rows = np.empty(_STEPS * _FEWEST_ROWS, target.dtype)
-    for step in range(0, steps, _STEPS):
-        count = min(_STEPS, steps - step)
-        for column in range(begin, end, most):
-            columns = min(most, end - column)
-            _pack(right, step, count, column, columns, panel)
+    steps = block.last - block.first
+    count = -(-steps // -(-steps // _STEPS))
+    count = -(-count // lanes) * lanes
+    for column in range(begin, end, most):
+        columns = min(most, end - column)
+        panel = _Panel(column, columns, -(-columns // lanes) * lanes)
+        for first in range(block.first, block.last, count):
+            last = min(first + count, block.last)
+            _pack(right, first, last - first, panel, packed)
+            if last < block.last:
+                start, step = _place_of(right, column, last)
+            else:
+                start, step = _place_of(right, column + columns, block.first)
             _multiply_panel(
                 left,
                 top,
                 bottom,
-                step,
-                count,
+                first,
+                last - first,
+                block,
                 panel,
-                added,
+                packed,
+                rest,
+                sums,
                 target,
-                column,
-                columns,
-                edge,
-                rows,
+                right,
+                start,
+                step,
             )
 
 
-@kernel(_MODULES)
-def _multiply(left, right, added, target):
-    """Overwrite a matrix with the product of two others, added to another one.
+@njit(**PART)
+def _multiply_part(first, last, left, right, target, by_columns):
+    """Compute some vectors of columns, or some tiles of rows."""
+    lanes = VECTOR_BYTES // left.itemsize
+    most = _WIDEST * lanes
+    terms, height, steps = left.shape
+    products = len(right) // terms
+    top, bottom, begin, end = 0, height, 0, products * target.size
+    if by_columns:
+        begin, end = first * lanes, min(last * lanes, end)
+    else:
+        top, bottom = first * _MOST_ROWS, min(last * _MOST_ROWS, bottom)
+    rows = _BLOCK // min(steps, _BLOCK_STEPS) // _MOST_ROWS * _MOST_ROWS
+    packed = np.empty((_STEPS + lanes) * most, left.dtype)
+    rest = np.empty(_STEPS * _FEWEST_ROWS, left.dtype)
+    sums = np.empty((min(rows, bottom - top) + _MOST_ROWS) * most, left.dtype)
+    for term in range(terms):
+        factors = right[term : term + products]
+        for step in range(0, steps, _BLOCK_STEPS):
+            stop = min(step + _BLOCK_STEPS, steps)
+            begins, ends = term + step == 0, term + 1 == terms and stop == steps
+            block = _Block(step, stop, begins, ends)
+            for row in range(top, bottom, rows):
+                _multiply_block(
+                    left[term],
+                    factors,
+                    target,
+                    row,
+                    min(row + rows, bottom),
+                    begin,
+                    end,
+                    block,
+                    (packed, rest, sums),
+                )
 
-    That has no gaps in its rows, or no rows.
+
+@kernel(_MODULES)
+def _multiply(left, right, added, bias, limits, products):
+    """Overwrite matrices with the products of one and each of others.
+
+    Or overwrite one with the sum of the products of several, and as many others.
+    A matrix is added to one product, and a ``bias`` to each row, unless they are empty.
+    What is then less than the first of the limits becomes the second one.
     """
-    lanes = VECTOR_BYTES // target.itemsize
-    rows, columns = target.shape
-    by_columns = columns >= rows
-    length = -(-columns // lanes) if by_columns else -(-rows // _MOST_ROWS)
-    parts = min(num_threads(), length)
+    lanes = VECTOR_BYTES // left.itemsize
+    _, height, size = products.shape
+    target = _Target(
+        flattened(products), height, size, added, bias, limits[0], limits[1]
+    )
+    columns = len(products) * size
+    by_columns = columns >= height
+    length = -(-columns // lanes) if by_columns else -(-height // _MOST_ROWS)
     parallel_ranges(
-        _multiply_part, length, parts, (left, right, added, target, by_columns)
+        _multiply_part,
+        length,
+        min(num_threads(), length),
+        (left, right, target, by_columns),
     )
 
 
-def _suits(left: Any, right: Any) -> bool:
-    """Return whether threads are of use, and the function is made for the types."""
-    rows, steps = left.shape
+@cache
+def _compiled(char: str) -> Callable:
+    """Return the function for a dtype."""
+    return entry(_multiply, *((char, rank) for rank in (3, 3, 2, 1, 1, 3)))
+
+
+@cache
+def _no_epilogue(char: str) -> tuple[np.ndarray, np.ndarray]:
+    """Return no bias, and limits that change nothing."""
+    return np.empty(0, char), np.array([-np.inf, 0], char)
+
+
+def suits(left: np.ndarray, columns: int) -> bool:
+    """Tell whether products are made faster here than elsewhere.
+
+    Parameters
+    ----------
+    left : ndarray
+        A matrix, or several.
+    columns : int
+        How many columns it, or each of them, is multiplied by.
+
+    Returns
+    -------
+    bool
+        Whether threads are of use, and there are functions for the dtype.
+    """
     return (
-        rows >= _MOST_ROWS
-        and rows * steps * right.shape[1] >= _FEWEST_PRODUCTS
-        and left.dtype == right.dtype
+        left.shape[-2] >= _MOST_ROWS
+        and left.size * columns >= _FEWEST_PRODUCTS
         and left.dtype.char in "fd"
     )
 
@@ -315,7 +559,12 @@ def multiply(
     ndarray
         Their product, C-contiguous.
     """
-    if left.shape[1] != right.shape[0] or not _suits(left, right):
+    columns = right.shape[1]
+    if (
+        left.shape[1] != len(right)
+        or left.dtype != right.dtype
+        or not suits(left, columns)
+    ):
         product = np.dot(left, right)
         return product if added is None else np.add(product, added, out=product)
     if right.itemsize not in right.strides:
@@ -324,18 +573,21 @@ def multiply(
         added = right[:0]
     elif added.strides[1] != added.itemsize:
         added = np.ascontiguousarray(added)
-    target = empty((left.shape[0], right.shape[1]), left.dtype)
     char = left.dtype.char
-    entry(_multiply, *((char, 2),) * 4)(left, right, added, target)
+    target = empty((len(left), columns), left.dtype)
+    kernel = _compiled(char)
+    kernel(left[None], right[None], added, *_no_epilogue(char), target[None])
     return target
 
 
-def suits_each(left: np.ndarray, right: np.ndarray) -> bool:
-    """Return whether :func:`multiply_each` is made for some matrices."""
-    return right.shape[2] >= _FEWEST_COLUMNS and _suits(left, right[0])
-
-
-def multiply_each(left: np.ndarray, right: np.ndarray, target: np.ndarray) -> None:
+def multiply_each(
+    left: np.ndarray,
+    right: np.ndarray,
+    target: np.ndarray,
+    bias: np.ndarray | None = None,
+    threshold: Any = -np.inf,
+    below: Any = 0,
+) -> None:
     """Multiply a matrix by each of several others.
 
     Parameters
@@ -346,8 +598,28 @@ def multiply_each(left: np.ndarray, right: np.ndarray, target: np.ndarray) -> No
         The others: an array of three axes, C-contiguous.
     target : ndarray
         What is overwritten with the products, likewise.
+    bias : ndarray, optional
+        What is added to each row of the products.
+    threshold, below : scalar
+        What is less than the one, after that, is replaced by the other.
     """
     char = left.dtype.char
-    kernel = entry(_multiply, *((char, 2),) * 4)
-    for one, product in zip(right, target, strict=True):
-        kernel(left, one, one[:0], product)
+    if bias is None:
+        epilogue = _no_epilogue(char)
+    else:
+        epilogue = bias, np.array([threshold, below], char)
+    _compiled(char)(left[None], right, right[0, :0], *epilogue, target)
+
+
+def multiply_and_sum(left: np.ndarray, right: np.ndarray, target: np.ndarray) -> None:
+    """Add up the products of several matrices, and as many others.
+
+    Parameters
+    ----------
+    left, right : ndarray
+        The matrices: arrays of three axes.
+    target : ndarray
+        What is overwritten with the sum of their products: a matrix, C-contiguous.
+    """
+    char = left.dtype.char
+    _compiled(char)(left, right, right[0, :0], *_no_epilogue(char), target[None])

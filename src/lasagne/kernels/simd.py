@@ -99,6 +99,20 @@ class Emitter:
         address = self.builder.bitcast(address, self.vector.as_pointer())
         self.builder.store(vector, address).align = self.itemsize
 
+    def fetch(self, pointer, index, hints=(0, 2, 1)):
+        """Have an element brought into the second cache, or nearer.
+
+        The hints are those of LLVM: to be read or written, how soon again, and that it
+        is data.
+        """
+        byte, number = ir.IntType(8).as_pointer(), ir.IntType(32)
+        kind = ir.FunctionType(ir.VoidType(), [byte, number, number, number])
+        function = cgutils.get_or_insert_function(
+            self.builder.module, kind, "llvm.prefetch.p0i8"
+        )
+        address = self.builder.bitcast(self.builder.gep(pointer, [index]), byte)
+        self.builder.call(function, [address, *map(number, hints)])
+
     def mask(self, count):
         """Return which lanes come before a count."""
         lane = ir.IntType(64)

@@ -20,6 +20,7 @@ __all__ = [
     "PRODUCT_VECTORS",
     "add_data_sums",
     "add_products",
+    "add_products_and_fetch",
     "add_vectors",
     "data_points",
     "filter_points",
@@ -352,7 +353,7 @@ PRODUCT_ROWS = (_WIDEST, _WIDEST // 2)
 PRODUCT_VECTORS = ROW_TILES[_WIDEST]
 
 
-def _emit_products(emit, rows, vectors, left, right, steps, sums, add):
+def _emit_products(emit, rows, vectors, left, right, steps, sums, add, fetch):
     """Emit one tile of :data:`products`, for fixed numbers of both."""
     builder, index = emit.builder, ir.IntType(64)
     left, left_start, left_row, left_step = left
@@ -371,6 +372,7 @@ def _emit_products(emit, rows, vectors, left, right, steps, sums, add):
     ]
     totals = emit.zeros(rows, vectors)
     with cgutils.for_range(builder, steps) as step:
+        fetch(emit, step.index)
         position = builder.add(right_start, builder.mul(step.index, right_step))
         inputs = [
             emit.load(right, index_sum(builder, position, v * emit.lanes))
@@ -388,6 +390,50 @@ def _emit_products(emit, rows, vectors, left, right, steps, sums, add):
                 # At last: sums of sums lose less than one long sum.
                 total = builder.fadd(emit.load(sums, places[i][v]), total)
             emit.store(total, sums, places[i][v])
+
+
+def _fetch_nothing(emit, step):
+    pass
+
+
+def _emit_each(context, builder, signature, args, add, fetch=_fetch_nothing):
+    """Emit a tile of each size, and the choice of one of them."""
+    rows, vectors, left, left_start, left_row, left_step = args[:6]
+    right, right_start, right_step, steps, sums, at, pitch = args[6:13]
+    emit = Emitter(context, builder, signature.args[2].dtype)
+    left = emit.data(signature.args[2], left)
+    right = emit.data(signature.args[6], right)
+    sums = emit.data(signature.args[10], sums)
+    index = ir.IntType(64)
+    for height in PRODUCT_ROWS:
+        for width in PRODUCT_VECTORS:
+            chosen = builder.and_(
+                builder.icmp_signed("==", rows, index(height)),
+                builder.icmp_signed("==", vectors, index(width)),
+            )
+            with builder.if_then(chosen):
+                _emit_products(
+                    emit,
+                    height,
+                    width,
+                    (left, left_start, left_row, left_step),
+                    (right, right_start, right_step),
+                    steps,
+                    (sums, at, pitch),
+                    add,
+                    fetch,
+                )
+    return context.get_dummy_value()
+
+
+def _arguments(left, right, sums):
+    """Return the types of the arguments of :data:`products`."""
+    index = types.int64
+    return (
+        *(index, index, left, index, index, index),
+        *(right, index, index, index),
+        *(sums, index, index),
+    )
 
 
 def _make_products(add):
@@ -408,51 +454,10 @@ def _make_products(add):
         at,
         pitch,
     ):
-        int64 = types.int64
-        signature = types.void(
-            int64,
-            int64,
-            left,
-            int64,
-            int64,
-            int64,
-            right,
-            int64,
-            int64,
-            int64,
-            sums,
-            int64,
-            int64,
-        )
-
         def codegen(context, builder, signature, args):
-            rows, vectors, left, left_start, left_row, left_step = args[:6]
-            right, right_start, right_step, steps, sums, at, pitch = args[6:]
-            emit = Emitter(context, builder, signature.args[2].dtype)
-            left = emit.data(signature.args[2], left)
-            right = emit.data(signature.args[6], right)
-            sums = emit.data(signature.args[10], sums)
-            index = ir.IntType(64)
-            for height in PRODUCT_ROWS:
-                for width in PRODUCT_VECTORS:
-                    chosen = builder.and_(
-                        builder.icmp_signed("==", rows, index(height)),
-                        builder.icmp_signed("==", vectors, index(width)),
-                    )
-                    with builder.if_then(chosen):
-                        _emit_products(
-                            emit,
-                            height,
-                            width,
-                            (left, left_start, left_row, left_step),
-                            (right, right_start, right_step),
-                            steps,
-                            (sums, at, pitch),
-                            add,
-                        )
-            return context.get_dummy_value()
+            return _emit_each(context, builder, signature, args, add)
 
-        return signature, codegen
+        return types.void(*_arguments(left, right, sums)), codegen
 
     return products
 
@@ -470,3 +475,41 @@ products = _make_products(add=False)
 
 #: The same, added to what is there.
 add_products = _make_products(add=True)
+
+
+@intrinsic
+def add_products_and_fetch(
+    typingctx,
+    rows,
+    vectors,
+    left,
+    left_start,
+    left_row,
+    left_step,
+    right,
+    right_start,
+    right_step,
+    steps,
+    sums,
+    at,
+    pitch,
+    coming,
+    coming_start,
+    coming_step,
+):
+    """Do what :data:`add_products` does, and have what is needed next fetched.
+
+    That is ``coming[coming_start + s * coming_step]``, a number in each step. It need
+    not exist.
+    """
+    index = types.int64
+    signature = types.void(*_arguments(left, right, sums), coming, index, index)
+
+    def codegen(context, builder, signature, args):
+        def fetch(emit, step):
+            place = builder.add(args[14], builder.mul(step, args[15]))
+            emit.fetch(emit.data(signature.args[13], args[13]), place)
+
+        return _emit_each(context, builder, signature, args, True, fetch)
+
+    return signature, codegen
