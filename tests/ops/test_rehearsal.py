@@ -8,7 +8,7 @@ from pytensor import scalar
 from pytensor.tensor.elemwise import Elemwise
 
 import lasagne
-from lasagne.kernels import conv, conv_pool, winograd, winograd_filters
+from lasagne.kernels import conv, conv_pool, products, winograd, winograd_filters
 from lasagne.ops.numba import linker
 
 RNG = np.random.default_rng(7)
@@ -63,6 +63,21 @@ def test_kernels_follow_from_the_shapes(expected_calls):
         conv_pool.forward,
         conv_pool.backward,
     ]
+
+
+def test_large_products_are_expected(expected_calls):
+    """Of a convolution with one tap, and of a dense layer."""
+    x = pt.tensor4("x", dtype="float64")
+    layer = lasagne.layers.InputLayer((None, 16, 9, 9), x)
+    layer = lasagne.layers.Conv2DLayer(layer, 64, 1)
+    layer = lasagne.layers.DenseLayer(layer, 128)
+    y = lasagne.layers.get_output(layer)
+    pytensor.function([x], y, mode="LASAGNE")(images(9, batch=8))
+    assert [kernel for kernel, _ in expected_calls] == [products._multiply] * 2
+    assert all(types in kernel.overloads for kernel, types in expected_calls)
+    expected_calls.clear()
+    pytensor.function([x], y, mode="LASAGNE")(images(9, batch=1))
+    assert [kernel for kernel, _ in expected_calls] == [conv.forward]
 
 
 def test_types_are_those_of_the_calls(expected_calls):

@@ -40,7 +40,15 @@ from numba.core.dispatcher import Dispatcher
 
 from . import linking
 
-__all__ = ["Call", "call", "compile_ahead", "noting", "serve"]
+__all__ = [
+    "Call",
+    "call",
+    "compile_ahead",
+    "is_noting",
+    "note",
+    "noting",
+    "serve",
+]
 
 #: A kernel, and the types of its arguments.
 Call = tuple[Any, tuple[types.Type, ...]]
@@ -86,6 +94,31 @@ def noting() -> Iterator[list[Call]]:
         _noted.reset(token)
 
 
+def is_noting() -> bool:
+    """Tell whether this thread notes calls instead of doing them.
+
+    Returns
+    -------
+    bool
+    """
+    return _noted.get() is not None
+
+
+def note(kernel: Any, arguments: tuple[types.Type, ...]) -> None:
+    """Note a call, if calls are being noted.
+
+    Parameters
+    ----------
+    kernel : Dispatcher
+        One of Numba's functions.
+    arguments : tuple of Numba types
+        The types of its arguments.
+    """
+    calls = _noted.get()
+    if calls is not None:
+        calls.append((kernel, arguments))
+
+
 def call(kernel: Callable, *arguments: Any) -> None:
     """Call a kernel that returns nothing.
 
@@ -96,11 +129,10 @@ def call(kernel: Callable, *arguments: Any) -> None:
     *arguments
         What to call it with.
     """
-    calls = _noted.get()
-    if calls is None:
+    if not is_noting():
         kernel(*arguments)
     elif isinstance(kernel, Dispatcher):
-        calls.append((kernel, tuple(map(kernel.typeof_pyval, arguments))))
+        note(kernel, tuple(map(kernel.typeof_pyval, arguments)))
 
 
 class _State(Enum):

@@ -86,7 +86,7 @@ def forward(
     geometry = stride, before, dilation, groups
     matrix = _matrix(x, w, y, stride, before, groups)
     if matrix is not None and products.suits(matrix, y.size // len(w)):
-        call(products.multiply_each, matrix, _planes(x), _planes(y), *epilogue)
+        products.multiply_each(matrix, _planes(x), _planes(y), *epilogue)
     elif is_minimal(x, w, y, stride, dilation, groups):
         call(winograd.forward, x, w, y, before, flip, *epilogue)
     elif how := rearranged.rearrangement("forward", x, w, y, *geometry):
@@ -109,7 +109,7 @@ def input_gradient(
     geometry = stride, before, dilation, groups
     matrix = _matrix(x, w, y, stride, before, groups)
     if matrix is not None and products.suits(matrix.T, y.size // len(w)):
-        call(products.multiply_each, matrix.T, _planes(y), _planes(x))
+        products.multiply_each(matrix.T, _planes(y), _planes(x))
     elif is_minimal(y, w, x, stride, dilation, groups):
         call(winograd.input_gradient, w, y, x, before, flip)
     elif how := rearranged.rearrangement("input_gradient", x, w, y, *geometry):
@@ -132,7 +132,7 @@ def filter_gradient(
     geometry = stride, before, dilation, groups
     matrix = _matrix(x, w, y, stride, before, groups)
     if matrix is not None and products.suits(matrix, y.size // len(w)):
-        call(_multiply_planes, _planes(x), _planes(y), matrix)
+        _multiply_planes(_planes(x), _planes(y), matrix)
     elif w.dtype == np.float32 and winograd_filters.applies(
         x, w, y, stride, dilation, groups
     ):

@@ -7,10 +7,32 @@ from typing import Any
 import numpy as np
 from numba import from_dtype, types
 
+from .ahead import is_noting, note
+
 __all__ = ["entry"]
 
 
 @cache
+def _types(*arrays: tuple[str, int]) -> tuple[types.Type, ...]:
+    """Return the types of arrays, of which the last one is C-contiguous."""
+    *given, result = [(from_dtype(np.dtype(char)), rank) for char, rank in arrays]
+    return (
+        *(types.Array(dtype, rank, "A", readonly=True) for dtype, rank in given),
+        types.Array(*result, "C"),
+    )
+
+
+@cache
+def _compiled(kernel: Any, *arrays: tuple[str, int]) -> Callable[..., None]:
+    arguments = _types(*arrays)
+    kernel.compile(arguments)
+    return kernel.overloads[arguments].entry_point
+
+
+def _do_nothing(*arguments: np.ndarray) -> None:
+    pass
+
+
 def entry(kernel: Any, *arrays: tuple[str, int]) -> Callable[..., None]:
     """Return a kernel for arrays of some dtypes and ranks.
 
@@ -29,12 +51,11 @@ def entry(kernel: Any, *arrays: tuple[str, int]) -> Callable[..., None]:
     Returns
     -------
     function
-        It checks neither dtypes nor strides.
+        It checks neither dtypes nor strides. While calls are only noted (see
+        :func:`~lasagne.kernels.ahead.noting`), this is one of them, and the function
+        does nothing.
     """
-    *given, result = [(from_dtype(np.dtype(char)), rank) for char, rank in arrays]
-    arguments = (
-        *(types.Array(dtype, rank, "A", readonly=True) for dtype, rank in given),
-        types.Array(*result, "C"),
-    )
-    kernel.compile(arguments)
-    return kernel.overloads[arguments].entry_point
+    if is_noting():
+        note(kernel, _types(*arrays))
+        return _do_nothing
+    return _compiled(kernel, *arrays)

@@ -364,7 +364,7 @@ def _multiply_panel(
         else:
             _copy_rows(left, row, first, count, rest)
             add_products_and_fetch(
-                tile,
+                _FEWEST_ROWS,
                 vectors,
                 rest,
                 0,
@@ -501,10 +501,11 @@ def _multiply(left, right, added, bias, limits, products):
     )
 
 
-@cache
 def _compiled(char: str) -> Callable:
     """Return the function for a dtype."""
-    return entry(_multiply, *((char, rank) for rank in (3, 3, 2, 1, 1, 3)))
+    return entry(
+        _multiply, (char, 3), (char, 3), (char, 2), (char, 1), (char, 1), (char, 3)
+    )
 
 
 @cache

@@ -1,10 +1,11 @@
 """Which kernels a program is going to call, before it is run.
 
 A program is run twice when it is called for the first time: first with shapes
-only, as a rehearsal. Ops that say so (``ShapedOp.rehearses``) are performed, but
-their kernels only noted, with exactly the types of arguments that they are going
-to be called with. Of all others, outputs are taken to be zeros of the right shape,
-or what NumPy makes of them in no time. What depends on anything else is skipped.
+only, as a rehearsal. Ops that say so (``ShapedOp.rehearses``) are performed, and so
+are large products of matrices, but their kernels only noted, with exactly the types of
+arguments that they are going to be called with. Of all others, outputs are taken to
+be zeros of the right shape, or what NumPy makes of them in no time. What depends on
+anything else is skipped.
 """
 
 from collections.abc import Callable, Sequence
@@ -20,6 +21,7 @@ from pytensor.tensor.math import Dot
 from pytensor.tensor.subtensor import IncSubtensor
 
 from ...kernels.ahead import Call, noting
+from ...kernels.products import multiply, suits
 from .._shaped import ShapedOp
 
 __all__ = ["kernel_calls"]
@@ -77,6 +79,19 @@ def _rehearses(node: Apply) -> bool:
     return isinstance(node.op, ShapedOp) and node.op.rehearses
 
 
+def _is_for_threads(op: Any, *inputs: Any) -> bool:
+    """Return whether an Op is a product that NumPy does not compute."""
+    if not isinstance(op, Dot) or any(each.ndim != 2 for each in inputs):
+        return False
+    left, right = inputs
+    return left.dtype == right.dtype and suits(left, right.shape[1])
+
+
+def _like(value: Any) -> Any:
+    """Return an array of anything, of the shape and the dtype of another one."""
+    return np.empty(value.shape, value.dtype) if np.ndim(value) else value
+
+
 def _perform(node: Apply, inputs: Sequence[Any]) -> list[Any]:
     storage: list[list[Any]] = [[None] for _ in node.outputs]
     node.op.perform(node, list(inputs), storage)
@@ -123,11 +138,10 @@ class _Rehearsal:
         """Return something that is like the outputs of a node; nothing if unknown."""
         op: Any = node.op
         if _rehearses(node):
-            arrays = [
-                np.empty(each.shape, each.dtype) if np.ndim(each) else each
-                for each in inputs
-            ]
-            return [_blank(each.shape, each.dtype) for each in _perform(node, arrays)]
+            outputs = _perform(node, list(map(_like, inputs)))
+            return [_blank(each.shape, each.dtype) for each in outputs]
+        if _is_for_threads(op, *inputs):
+            multiply(*map(_like, inputs))
         if isinstance(op, OpFromGraph):
             values = dict(zip(op.fgraph.inputs, inputs, strict=True))
             inner = _Rehearsal(values, self.is_for_numpy)
