@@ -5,6 +5,8 @@ import pytensor
 import pytensor.tensor as pt
 import pytest
 from pytensor.compile.io import In, Out
+from pytensor.scalar import basic as scalar
+from pytensor.tensor.elemwise import Elemwise
 
 from lasagne.kernels.threads import LEAST_FOR_A_THREAD
 from lasagne.ops.numba import elementwise
@@ -133,6 +135,16 @@ def test_one_function_for_all_ranks():
     before = len(elementwise._functions)
     compile_for(1, 3, 4)
     assert len(elementwise._functions) == before
+
+
+def test_steps_that_occur_twice():
+    """PyTensor 3.0 lists a step of a composite for each result that it is."""
+    a, b = scalar.float64("a"), scalar.float64("b")
+    composite = scalar.Composite([a, b], [a - b, scalar.sqr(a), scalar.sqr(a)])
+    node = Elemwise(composite).make_node(pt.dvector(), pt.dvector())
+    x, y = RNG.standard_normal((2, 5))
+    results = elementwise.elementwise(node)(x, y)
+    np.testing.assert_allclose(results, [x - y, x**2, x**2])
 
 
 def test_numbers_without_such_functions():

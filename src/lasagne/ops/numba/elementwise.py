@@ -11,6 +11,7 @@ PyTensor's rules for scalars say.
 
 from collections.abc import Callable, Sequence
 from hashlib import sha256
+from itertools import count
 from typing import Any
 
 import numpy as np
@@ -270,10 +271,11 @@ class _Expression:
             if isinstance(each, Constant) and each not in places:
                 places[each] = len(places)
                 self.constants.append((_kind(each), each.data))
+        # Not by the length of the table: PyTensor 3.0 lists some nodes twice.
+        numbers = count(len(places))
         for step in nodes:
             self.steps.append((_Step(step), [places[v] for v in step.inputs]))
-            for output in step.outputs:
-                places[output] = len(places)
+            places.update(zip(step.outputs, numbers))
         self.results = [places[each] for each in outputs]
         self.key = self._key()
 
