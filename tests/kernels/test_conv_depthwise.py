@@ -56,14 +56,34 @@ def test_large_enough_to_be_divided(name, case):
     check(conv_depthwise, name, arrays, parameters, False)
 
 
-def test_epilogue():
+#: Planes whose rows fill vectors, share them, and are longer; hardly any; and large.
+PLANES = ((28, 28), (14, 14), (7, 7), (8, 9), (3, 35), (35, 3), (2, 1), (1, 2), (1, 1))
+PLANES += (60, 50), (41, 64)
+
+
+@pytest.mark.parametrize(("taps", "stride"), [(3, 1), (3, 2), (5, 1), (5, 2)])
+@pytest.mark.parametrize("name", ["forward", "input_gradient"])
+def test_small_windows_around_elements(name, taps, stride):
+    rng = np.random.default_rng(taps)
+    steps, before = (1, stride, stride), (0, taps // 2, taps // 2)
+    for i, size in enumerate(PLANES):
+        channels, filters = 5, 1 + i % 2
+        shapes = (4, channels, 1, *size), (channels * filters, 1, 1, taps, taps)
+        dtype = "float64" if i % 3 == 0 else "float32"
+        arrays = random_arrays(rng, *shapes, steps, before, dtype)
+        parameters = steps, before, (1, 1, 1), channels
+        check(conv_depthwise, name, arrays, parameters, bool(i % 4 < 2))
+
+
+@pytest.mark.parametrize(("batch", "zeros"), [(2, 0), (6, 1)])
+def test_epilogue(batch, zeros):
     """Bias and threshold."""
     rng = np.random.default_rng(0)
-    x = rng.standard_normal((2, 3, 1, 6, 19)).astype("float32")
+    x = rng.standard_normal((batch, 3, 1, 6, 19)).astype("float32")
     w = rng.standard_normal((6, 1, 1, 3, 3)).astype("float32")
     bias = rng.standard_normal(6).astype("float32")
-    y = np.full((2, 6, 1, 4, 17), np.nan, "float32")
-    geometry = ((1, 1, 1), (0, 0, 0), (1, 1, 1), 3)
+    y = np.full((batch, 6, 1, 4 + 2 * zeros, 17 + 2 * zeros), np.nan, "float32")
+    geometry = ((1, 1, 1), (0, zeros, zeros), (1, 1, 1), 3)
     zero = np.float32(0)
     conv_depthwise.forward(x, w, y, *geometry, False, bias, zero, -zero)
     sums = plain("forward", (x, w, y), geometry, False) + bias[:, None, None, None]

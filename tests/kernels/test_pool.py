@@ -125,6 +125,36 @@ def test_windows_that_are_images(size, images):
             assert_like_twin(*run, kernel.ANYTHING)
 
 
+@pytest.mark.parametrize(
+    ("dtype", "window", "sizes"),
+    [
+        # Images that fill vectors, that share them, and that have no rows to leave out.
+        ("float32", (1, 3, 3), [(1, 28, 28), (1, 14, 14), (1, 7, 7), (1, 1, 3)]),
+        ("float64", (3, 3, 1), [(2, 3, 8), (3, 3, 3), (1, 1, 2), (5, 1, 1)]),
+        ("uint8", (1, 1, 5), [(1, 16, 16), (2, 3, 5)]),
+    ],
+)
+def test_windows_around_every_element(dtype, window, sizes):
+    rng = np.random.default_rng(0)
+    made_for, padding = kernel.made_for(window, 1), tuple(each // 2 for each in window)
+    for size in sizes:
+        geometry = size, window, (1, 1, 1), padding
+        for name, *run in runs(rng, dtype, *geometry, images=37, more=0):
+            if name == "max_pool" or (name == "sum_pool" and dtype != "uint8"):
+                assert run[-1].shape == (37, *size)
+                assert_like_twin(name, *run, made_for)
+
+
+def test_windows_around_every_element_in_kernels_for_others():
+    rng, made_for = np.random.default_rng(0), kernel.made_for((1, 3, 3), 1)
+    for window in ((1, 5, 5), (1, 1, 3), (3, 3, 3)):
+        padding = tuple(each // 2 for each in window)
+        geometry = (3, 7, 7), window, (1, 1, 1), padding
+        for name, *run in runs(rng, "float32", *geometry, images=37, more=0):
+            if name == "max_pool":
+                assert_like_twin(name, *run, made_for)
+
+
 @pytest.mark.parametrize("dtype", ["float32", "uint8"])
 @pytest.mark.parametrize("window", [(1, 1, 4), (2, 2, 19)])
 def test_windows_that_are_far_apart(dtype, window):

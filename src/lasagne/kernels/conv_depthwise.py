@@ -32,14 +32,22 @@ from collections import namedtuple
 import numpy as np
 from numba import njit
 
-from . import conv_depthwise_simd, conv_types
+from . import (
+    conv_depthwise_planes,
+    conv_depthwise_planes_simd,
+    conv_depthwise_simd,
+    conv_types,
+    loops,
+    masks,
+)
 from .conv_blocks import ceil_divide, volume
+from .conv_depthwise_planes import are_lines, plane_masks, sum_planes
 from .conv_depthwise_simd import LINES, add_dots, sum_window
 from .conv_types import PART, kernel
 from .geometry import span
 from .simd import VECTOR_BYTES, clear
 from .simd_strides import copy_rows, put_alternate, take_alternate
-from .threads import num_threads, parallel_for
+from .threads import num_threads, parallel_for, parallel_ranges
 from .views import flattened
 
 __all__ = ["MODULES", "applies", "filter_gradient", "forward", "input_gradient"]
@@ -47,7 +55,11 @@ __all__ = ["MODULES", "applies", "filter_gradient", "forward", "input_gradient"]
 #: Where the text of the kernels is written.
 MODULES = (
     sys.modules[__name__],
+    conv_depthwise_planes,
+    conv_depthwise_planes_simd,
     conv_depthwise_simd,
+    loops,
+    masks,
     *conv_types.MODULES,
 )
 
@@ -60,6 +72,9 @@ _STRIP_BYTES = 1 << 16
 #: Sums of a filter gradient that are kept apart, each of some images; channels that
 #: are summed at a time, at most; and pieces of work, at least.
 _SHARES, _BLOCK, _PIECES = 8, 128, 16
+
+#: Parts that planes are divided in, where they are taken as lines.
+_PARTS = 64
 
 
 def applies(w_shape: tuple[int, ...], groups: int) -> bool:
@@ -497,6 +512,12 @@ def _correlate(
     work = _planned(
         depth, height, width, channels, filters, flip, slots, some, w.itemsize
     )
+    sources = flattened(source), flattened(w), flattened(target)
+    if are_lines(work, planes):
+        table = plane_masks(height, width, VECTOR_BYTES // w.itemsize)
+        arguments = work, table, *sources, *epilogue
+        parallel_ranges(sum_planes, planes, min(planes, _PARTS), arguments)
+        return
     blocks, strips = (
         ceil_divide(planes, work.planes),
         ceil_divide(height.target, work.strip),
@@ -504,7 +525,6 @@ def _correlate(
     tasks = blocks * depth.target * strips
     workers = min(threads, tasks)
     buffers = np.zeros(workers * work.planes * work.plane, w.dtype)
-    sources = flattened(source), flattened(w), flattened(target)
     parallel_for(
         _correlate_worker,
         workers,

@@ -34,8 +34,10 @@ All axes are shorter than ``2 ** 31``.
 
 Threads share the rows of the result: each row collects what belongs to it, and
 nothing is scattered to another. So results do not depend on how many threads there
-are. There are two ways to a row:
+are. There are three ways:
 
+* As one line, which has no rows, if there is a window around each element and the
+  kernel is made for its size (:mod:`.pool_centred`). Threads share its vectors.
 * Row by row, if the kernel is made for the stride along the last axis. The rows of
   a window are combined element by element, then split in phases, so that the rest
   is done in vectors of neighbouring windows: in registers, if the kernel is made
@@ -65,8 +67,19 @@ from math import prod
 import numpy as np
 from numba import njit
 
-from . import linking, pool_rows, pool_vectors, simd, threads
+from . import (
+    linking,
+    loops,
+    masks,
+    pool_centred,
+    pool_rows,
+    pool_vectors,
+    simd,
+    threads,
+)
 from .linking import kernel
+from .parts import PART
+from .pool_centred import centred_taps, plan_line, pool_line
 from .pool_rows import (
     MOST_TOGETHER,
     fetch,
@@ -99,7 +112,17 @@ __all__ = [
 ]
 
 #: Where the text of the kernels is written.
-MODULES = (sys.modules[__name__], linking, pool_rows, pool_vectors, simd, threads)
+MODULES = (
+    sys.modules[__name__],
+    linking,
+    loops,
+    masks,
+    pool_centred,
+    pool_rows,
+    pool_vectors,
+    simd,
+    threads,
+)
 
 #: Divisors of a sum: none; the size of the window, whatever sticks out of the
 #: input included; the number of elements that are in it.
@@ -128,9 +151,6 @@ _KEPT_BYTES = 1 << 12
 #: In how many parts the rows of a result are divided, at most, and how many
 #: elements make a part worth its tables.
 _MOST_PARTS, _PART = 256, 1 << 14
-
-# Functions that only kernels call, and are cached with them: compiled faster.
-_INNER = {"nogil": True, "no_cpython_wrapper": True, "no_cfunc_wrapper": True}
 
 
 @cache
@@ -166,7 +186,7 @@ def made_for(window: tuple[int | None, ...], stride: int | None) -> tuple:
     return phases, tuple((0,) * size for size in (1, 1, *rows, columns)[-3:])
 
 
-@njit(**_INNER)
+@njit(**PART)
 def _parts(rows, elements):
     """Return in how many parts to divide rows with so many elements in them."""
     return min(rows, _MOST_PARTS, 1 + elements // _PART)
@@ -178,7 +198,7 @@ def _parts(rows, elements):
 Axes = namedtuple("Axes", "sizes counts window stride padding")
 
 
-@njit(**_INNER)
+@njit(**PART)
 def _window(o, axis, size):
     """Return the range of elements in a window."""
     window, stride, padding = axis
@@ -188,12 +208,12 @@ def _window(o, axis, size):
     return start, max(start, stop)
 
 
-@njit(**_INNER)
+@njit(**PART)
 def _axis(axes, number):
     return axes.window[number], axes.stride[number], axes.padding[number]
 
 
-@njit(**_INNER)
+@njit(**PART)
 def _windows_over(axes, number):
     """Return the range of windows that each element of an axis is in."""
     window, stride, padding = _axis(axes, number)
@@ -206,7 +226,7 @@ def _windows_over(axes, number):
     return ranges
 
 
-@njit(**_INNER)
+@njit(**PART)
 def _divisors(axes, mode, like):
     """Return, for each axis, the factor that each window adds to its divisor."""
     ones = np.ones(axes.counts[0], like.dtype)
@@ -226,7 +246,7 @@ def _divisors(axes, mode, like):
     return divisors
 
 
-@njit(**_INNER)
+@njit(**PART)
 def _are_rows_windows(axes):
     """Tell whether windows are made of whole rows, which follow each other."""
     window, _, padding = _axis(axes, 2)
@@ -234,7 +254,7 @@ def _are_rows_windows(axes):
     return several and axes.counts[2] == 1 and 0 < width <= window - padding
 
 
-@njit(**_INNER)
+@njit(**PART)
 def _joined_axes(axes):
     """Take the last two axes for one, if windows are made of whole rows."""
     sizes, counts, window, stride, padding = axes
@@ -248,12 +268,12 @@ def _joined_axes(axes):
     )
 
 
-@njit(**_INNER)
+@njit(**PART)
 def _joined_divisors(divisors):
     return np.ones_like(divisors[0][:1]), divisors[0], divisors[1] * divisors[2][0]
 
 
-@njit(**_INNER)
+@njit(**PART)
 def _prepared_axes(sizes, counts, window, stride, padding):
     """Join axes as long as windows are made of whole rows."""
     axes = Axes(sizes, counts, window, stride, padding)
@@ -262,7 +282,7 @@ def _prepared_axes(sizes, counts, window, stride, padding):
     return axes
 
 
-@njit(**_INNER)
+@njit(**PART)
 def _prepared_divisors(sizes, counts, window, stride, padding, mode, like):
     """Return the divisors that belong to :func:`_prepared_axes`."""
     axes = Axes(sizes, counts, window, stride, padding)
@@ -272,7 +292,7 @@ def _prepared_divisors(sizes, counts, window, stride, padding, mode, like):
     return divisors
 
 
-@njit(**_INNER)
+@njit(**PART)
 def _divisor_of_row(divisors, od, oh, number):
     """Return the divisor of a row of windows, without that of the last axis."""
     if divisors is None:
@@ -280,7 +300,7 @@ def _divisor_of_row(divisors, od, oh, number):
     return divisors[0][od] * divisors[1][oh]
 
 
-@njit(**_INNER)
+@njit(**PART)
 def _divisor(divisors, od, oh, ow, number):
     """Return the divisor of a window."""
     if divisors is None:
@@ -288,7 +308,7 @@ def _divisor(divisors, od, oh, ow, number):
     return divisors[0][od] * divisors[1][oh] * divisors[2][ow]
 
 
-@njit(**_INNER)
+@njit(**PART)
 def _rows(n, sizes, depths, heights):
     """Describe some rows of an image: where the first begins, counts and steps."""
     height, width = sizes[1], sizes[2]
@@ -302,7 +322,7 @@ def _rows(n, sizes, depths, heights):
     )
 
 
-@njit(**_INNER)
+@njit(**PART)
 def _is_made_for(axes, phases, taps):
     """Tell whether windows can be pooled row by row."""
     if phases is None or axes.counts[2] < 2 or axes.stride[2] != len(phases):
@@ -312,7 +332,7 @@ def _is_made_for(axes, phases, taps):
     return axes.window == (len(taps[0]), len(taps[1]), len(taps[2]))
 
 
-@njit(**_INNER)
+@njit(**PART)
 def _are_images_windows(axes):
     """Tell whether there is one window for each image, which is all of it."""
     window, _, padding = _axis(axes, 2)
@@ -324,7 +344,7 @@ def _are_images_windows(axes):
 # Pooling
 
 
-@njit(**_INNER)
+@njit(**PART)
 def _neutral(x, divisors):
     """Return what changes no maximum, or no sum."""
     if divisors is None:
@@ -332,12 +352,12 @@ def _neutral(x, divisors):
     return x.dtype.type(0)
 
 
-@njit(**_INNER)
+@njit(**PART)
 def _round_up(number, multiple):
     return -(-number // multiple) * multiple
 
 
-@njit(**_INNER)
+@njit(**PART)
 def _plan_lines(axes, stride, lanes):
     """Return the pitch of the phases of a line, where they begin, and the taps.
 
@@ -356,7 +376,7 @@ def _plan_lines(axes, stride, lanes):
     return pitch, margin, taps
 
 
-@njit(**_INNER)
+@njit(**PART)
 def _pool_gathered_rows(first, last, x, axes, divisors, y, phases, taps):
     sizes, counts, padding = axes.sizes, axes.counts, axes.padding
     depth, height, width = sizes
@@ -395,7 +415,7 @@ def _pool_gathered_rows(first, last, x, axes, divisors, y, phases, taps):
                 od, n = 0, n + 1
 
 
-@njit(**_INNER)
+@njit(**PART)
 def _pool_split_rows(first, last, x, axes, divisors, y, phases):
     sizes, counts = axes.sizes, axes.counts
     nothing = _neutral(x, divisors)
@@ -437,7 +457,7 @@ def _pool_split_rows(first, last, x, axes, divisors, y, phases):
             )
 
 
-@njit(**_INNER)
+@njit(**PART)
 def _pool_line(divisors, od, oh, x, rows, axis, size, y, to, count, taps):
     """Pool a row of windows, some together where all of them are inside.
 
@@ -465,7 +485,7 @@ def _pool_line(divisors, od, oh, x, rows, axis, size, y, to, count, taps):
             ow += 1
 
 
-@njit(**_INNER)
+@njit(**PART)
 def _pool_windows(first, last, x, axes, divisors, y, taps):
     sizes, counts, axis = axes.sizes, axes.counts, _axis(axes, 2)
     at_once, size, count = 1, sizes[2], counts[2]
@@ -483,9 +503,13 @@ def _pool_windows(first, last, x, axes, divisors, y, taps):
         _pool_line(divisors, od, oh, x, rows, axis, size, y, to, count, taps)
 
 
-@njit(**_INNER)
-def _pool_rows(first, last, x, axes, divisors, y, phases, taps):
-    if not _is_made_for(axes, phases, taps):
+@njit(**PART)
+def _pool_some(first, last, x, axes, divisors, y, phases, taps, centred, line):
+    """Pool some rows, or vectors of the line that all images are."""
+    if line.vectors > 0:
+        if centred is not None:
+            pool_line(divisors, centred, x, line, y, first, last)
+    elif not _is_made_for(axes, phases, taps):
         _pool_windows(first, last, x, axes, divisors, y, taps)
     elif phases is None:
         pass
@@ -495,15 +519,28 @@ def _pool_rows(first, last, x, axes, divisors, y, phases, taps):
         _pool_gathered_rows(first, last, x, axes, divisors, y, phases, taps)
 
 
-@njit(**_INNER)
+@njit(**PART)
 def _pool(x, axes, divisors, y, made_for):
-    rows = y.shape[0] * axes.counts[0] * axes.counts[1]
     phases, taps = made_for
+    centred = centred_taps(phases, taps)
+    line = plan_line(axes, divisors, x, centred)
+    pieces = line.vectors
+    if pieces == 0:
+        pieces = y.shape[0] * axes.counts[0] * axes.counts[1]
     parallel_ranges(
-        _pool_rows,
-        rows,
-        _parts(rows, x.size + y.size),
-        (x.reshape(x.size), axes, divisors, y.reshape(y.size), phases, taps),
+        _pool_some,
+        pieces,
+        _parts(pieces, x.size + y.size),
+        (
+            x.reshape(x.size),
+            axes,
+            divisors,
+            y.reshape(y.size),
+            phases,
+            taps,
+            centred,
+            line,
+        ),
     )
 
 
@@ -525,13 +562,13 @@ def sum_pool(x, window, stride, padding, mode, y, made_for):
 # Gradients
 
 
-@njit(**_INNER)
+@njit(**PART)
 def _most_windows(window, stride, count):
     """Return how many windows an element is in, at most."""
     return min(count, (window - 1) // stride + 1)
 
 
-@njit(**_INNER)
+@njit(**PART)
 def _divide_rows(n, depths, heights, gradients, axes, divisors, rows):
     """Divide the gradients of some rows of windows, which are kept one by one."""
     at, (_, height, width) = 0, axes.counts
@@ -543,7 +580,7 @@ def _divide_rows(n, depths, heights, gradients, axes, divisors, rows):
             at += width
 
 
-@njit(**_INNER)
+@njit(**PART)
 def _spread_rows(
     first, last, x, y, gradients, axes, over, divisors, target, phases, taps
 ):
@@ -614,7 +651,7 @@ def _spread_rows(
         row += stop_h - h
 
 
-@njit(**_INNER)
+@njit(**PART)
 def _spread_windows(first, last, x, y, gradients, axes, over, divisors, target):
     sizes, counts = axes.sizes, axes.counts
     if _are_images_windows(axes):
@@ -646,7 +683,7 @@ def _spread_windows(first, last, x, y, gradients, axes, over, divisors, target):
                     )
 
 
-@njit(**_INNER)
+@njit(**PART)
 def _spread_some(
     first, last, x, y, gradients, axes, over, divisors, target, phases, taps
 ):
@@ -658,7 +695,7 @@ def _spread_some(
         )
 
 
-@njit(**_INNER)
+@njit(**PART)
 def _spread(x, y, gradients, axes, divisors, target, made_for):
     rows = target.shape[0] * axes.sizes[0] * axes.sizes[1]
     phases, taps = made_for
@@ -698,7 +735,7 @@ def sum_pool_adjoint(y, window, stride, padding, mode, x, made_for):
 # The gradient of the gradient of the maximum
 
 
-@njit(**_INNER)
+@njit(**PART)
 def _max_gather_planes(first, last, x, y, gx, window, stride, padding, gy):
     _, depth, height, width = x.shape
     _, out_depth, out_height, out_width = y.shape

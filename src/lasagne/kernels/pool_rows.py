@@ -13,7 +13,8 @@ from numba import types
 from numba.core import cgutils
 from numba.extending import intrinsic
 
-from .pool_vectors import Windows, for_rows, plus, pointers, repeat
+from .loops import repeat
+from .pool_vectors import Windows, for_rows, plus, pointers
 from .simd import VECTOR_BYTES
 
 __all__ = [
@@ -198,17 +199,17 @@ def gather_row(
             masks = [None] * emit.vectors
             if rest is not None:
                 masks = emit.masks_inside(first, width)
-            vectors = [None] * emit.vectors
-            for row in rows:
-                for v, mask in enumerate(masks):
-                    at = plus(builder, first, v * emit.lanes)
-                    value = emit.load_lanes(row, at, mask, others)
-                    if vectors[v] is not None:
-                        value = emit.combine(largest, value, vectors[v])
-                    vectors[v] = value
-            result = emit.tap(vectors, 0)
-            for number in range(1, emit.window):
-                result = emit.combine(largest, emit.tap(vectors, number), result)
+            places = [plus(builder, first, v * emit.lanes) for v in range(emit.vectors)]
+            loaded = [
+                [
+                    emit.load_lanes(row, place, mask, others)
+                    for place, mask in zip(places, masks)
+                ]
+                for row in rows
+            ]
+            vectors = [emit.combine(largest, *values) for values in zip(*loaded)]
+            taps = [emit.tap(vectors, number) for number in range(emit.window)]
+            result = emit.combine(largest, *taps)
             mask = None if rest is None else emit.mask_of_windows(rest)
             if not largest:
                 result = emit.divided(result, types_[0], args[0], factor, offset, mask)
@@ -253,7 +254,7 @@ def reduce_together(
                 place = builder.add(row, offset)
                 for total in totals:
                     value = emit.load_lanes(source, place, mask, others)
-                    value = emit.combine(largest, value, builder.load(total))
+                    value = emit.combine(largest, builder.load(total), value)
                     builder.store(value, total)
                     place = builder.add(place, pitch)
 
@@ -265,7 +266,7 @@ def reduce_together(
         for _ in range(emit.lanes.bit_length() - 1):
             pairs = list(zip(vectors[::2], vectors[1::2])) or [(vectors[0], vectors[0])]
             vectors = [
-                emit.combine(largest, odd, even)
+                emit.combine(largest, even, odd)
                 for even, odd in (emit.split(pair) for pair in pairs)
             ]
         (result,) = vectors

@@ -16,8 +16,6 @@ added start from zero, which makes negative zeros positive; with ``None`` for
 maxima, everything in a window gets the gradient.
 """
 
-from contextlib import contextmanager
-
 import numpy as np
 from llvmlite import ir
 from numba import types
@@ -25,6 +23,7 @@ from numba.core import cgutils
 from numba.extending import intrinsic, overload
 from numba.np.numpy_support import as_dtype
 
+from .loops import repeat
 from .simd import VECTOR_BYTES, Emitter
 
 __all__ = [
@@ -35,7 +34,6 @@ __all__ = [
     "plus",
     "pointers",
     "reduce",
-    "repeat",
     "send",
     "slide",
     "smallest",
@@ -107,22 +105,30 @@ class Windows(Emitter):
         multiply = self.builder.fmul if self.is_float else self.builder.mul
         return self.divide(sums, multiply(divisor, self.fill(factor)))
 
-    def combine(self, largest, value, total):
-        """Return the larger of two numbers, or NaN if there is one; or their sum."""
+    def combine(self, largest, total, *values):
+        """Return the largest of some numbers, or NaN if there is one; or their sum."""
         if not largest:
-            return self.add(total, value)
-        builder = self.builder
-        # An instruction of its own on x86, which keeps the total if it is NaN.
-        larger = builder.select(self.compare(">", value, total), value, total)
-        if not self.is_float:
-            return larger
+            for value in values:
+                total = self.add(total, value)
+            return total
+        for value in values:
+            # An instruction of its own on x86, which keeps the total if it is NaN.
+            is_larger = self.compare(">", value, total)
+            total = self.builder.select(is_larger, value, total)
+        return self._or_nan(total, values) if self.is_float and values else total
+
+    def _or_nan(self, total, values):
+        """Replace a total by NaN where one of the values is."""
+        builder, unknown = self.builder, None
+        # Two of them are not ordered if either is NaN.
+        for pair in zip(values[::2], values[1::2] + values[-1:]):
+            either = builder.fcmp_unordered("uno", *pair)
+            unknown = either if unknown is None else builder.or_(unknown, either)
         # With all bits set a number is NaN. To select it instead would make LLVM
         # combine the conditions, and forget the instruction.
-        unknown = builder.fcmp_unordered("uno", value, value)
-        bits = ir.VectorType(ir.IntType(8 * self.itemsize), larger.type.count)
-        unknown = builder.sext(unknown, bits)
-        larger = builder.or_(builder.bitcast(larger, bits), unknown)
-        return builder.bitcast(larger, value.type)
+        bits = ir.VectorType(ir.IntType(8 * self.itemsize), total.type.count)
+        result = builder.or_(builder.bitcast(total, bits), builder.sext(unknown, bits))
+        return builder.bitcast(result, total.type)
 
     def horizontal(self, largest, vector):
         """Combine the lanes of a vector, even ones with odd ones each time."""
@@ -136,7 +142,7 @@ class Windows(Emitter):
                 )
                 for first in (0, 1)
             )
-            vector = self.combine(largest, odd, even)
+            vector = self.combine(largest, even, odd)
         return builder.extract_element(vector, _SHORT(0))
 
     def take(self, vectors, elements):
@@ -281,33 +287,6 @@ def plus(builder, *terms):
     return total
 
 
-@contextmanager
-def repeat(builder, count, start=None):
-    """Emit a loop whose index counts from the start, and which stays as it is.
-
-    LLVM would make several rounds of it one, and code for what is left over: twice
-    as much to compile, for loops that have a few rounds of many instructions each.
-    """
-    before = builder.basic_block
-    names = "repeat.test", "repeat.body", "repeat.end"
-    test, body, end = map(builder.append_basic_block, names)
-    builder.branch(test)
-    builder.position_at_end(test)
-    index = builder.phi(_INT)
-    index.add_incoming(_INT(0) if start is None else start, before)
-    builder.cbranch(builder.icmp_signed("<", index, count), body, end)
-    builder.position_at_end(body)
-    yield index
-    index.add_incoming(builder.add(index, _INT(1)), builder.basic_block)
-    module = builder.module
-    once = module.add_metadata(["llvm.loop.unroll.disable"])
-    # A loop is known by a node that refers to itself.
-    name = module.add_metadata([f"{builder.function.name} {index.name}", once])
-    name.operands = name, once
-    builder.branch(test).set_metadata("llvm.loop", name)
-    builder.position_at_end(end)
-
-
 def for_rows(builder, rows, body, skipped=0):
     """Emit a loop over where rows begin, without the first few of them."""
     start, depths, step_d, heights, step_h = cgutils.unpack_tuple(builder, rows, 5)
@@ -362,7 +341,7 @@ def fold(typingctx, divisors, phases, source, rows, width, target, at, pitch):
                 for phase, value in enumerate(split):
                     to = builder.add(place, builder.mul(pitch, _INT(phase)))
                     if not is_first:
-                        value = emit.combine(largest, value, emit.load(target, to))
+                        value = emit.combine(largest, emit.load(target, to), value)
                     emit.store(value, target, to)
 
             emit.for_each(width, vectors * emit.lanes, body)
@@ -404,7 +383,7 @@ def slide(typingctx, divisors, factor, source, at, taps, target, to, count):
 
             total = emit.variable(load(_INT(0)))
             with repeat(builder, length, _INT(1)) as tap:
-                combined = emit.combine(largest, load(tap), builder.load(total))
+                combined = emit.combine(largest, builder.load(total), load(tap))
                 builder.store(combined, total)
             result = builder.load(total)
             if not largest:
@@ -577,7 +556,7 @@ def reduce(typingctx, divisors, source, rows, count):
             def body(shift, rest):
                 (mask,) = emit.masks(1, rest)
                 value = emit.load_lanes(source, builder.add(row, shift), mask, others)
-                combined = emit.combine(largest, value, builder.load(total))
+                combined = emit.combine(largest, builder.load(total), value)
                 builder.store(combined, total)
 
             emit.for_each(count, emit.lanes, body)
