@@ -20,7 +20,7 @@ SHAPES = [
 
 @pytest.fixture(autouse=True)
 def _small_ones_too(monkeypatch):
-    monkeypatch.setattr(products, "_FEWEST_PRODUCTS", 0)
+    monkeypatch.setattr(products, "FEWEST_PRODUCTS", 0)
 
 
 def matrix(rng, shape, dtype, order):
@@ -212,7 +212,7 @@ def test_gradients_of_convolutions_with_one_tap(filters, dtype):
 
 @pytest.mark.parametrize("case", ["stride", "padding", "groups", "small"])
 def test_other_convolutions_are_not_taken_for_products(case, monkeypatch):
-    monkeypatch.setattr(products, "_FEWEST_PRODUCTS", 2**18)
+    monkeypatch.setattr(products, "FEWEST_PRODUCTS", 2**18)
     x, w, *epilogue = one_tap(np.random.default_rng(0), "float64")
     geometry = [*GEOMETRY]
     size = x.shape[2:]

@@ -94,3 +94,40 @@ def test_sum_of_a_product(sizes):
     values[0] = values[0][:1]
     with pytest.raises(ValueError, match=r"of shape \(1, .*a product of shape"):
         function(*values)
+
+
+@pytest.mark.parametrize("sizes", [(2, 3, 4), (64, 70, 90)], ids=str)
+def test_row_added_to_a_product(sizes):
+    rows, steps, columns = sizes
+    left, right, row = pt.dmatrix("left"), pt.dmatrix("right"), pt.dvector("row")
+    function = pytensor.function(
+        [left, right, row], pt.dot(left, right) + row, mode="LASAGNE"
+    )
+    assert any(isinstance(n.op, DotSum) for n in function.maker.fgraph.apply_nodes)
+    values = [
+        RNG.standard_normal(s) for s in ((rows, steps), (steps, columns), columns)
+    ]
+    np.testing.assert_allclose(
+        function(*values), values[0] @ values[1] + values[2], rtol=1e-12, atol=1e-12
+    )
+    values[2] = values[2][:1]
+    with pytest.raises(ValueError, match=r"of shape \(1, 1\).*a product of shape"):
+        function(*values)
+
+
+@pytest.mark.parametrize("axis", [0, 1, -1])
+@pytest.mark.parametrize("many", [2, 500], ids=["small", "large"])
+def test_joined(many, axis):
+    x, y, z = pt.dmatrix("x"), pt.fmatrix("y"), pt.dmatrix("z")
+    values = [RNG.standard_normal((many, many)).astype(v.dtype) for v in (x, y, z)]
+    compare([x, y, z], pt.join(axis, x, y, z), values)
+    with pytest.raises(ValueError, match="dimension"):
+        compare([x, y, z], pt.join(axis, x, y, z), [*values[:2], values[2][1:, 1:]])
+
+
+@pytest.mark.parametrize("axis", [None, 0, 1, (0, 2), ()], ids=str)
+@pytest.mark.parametrize("dtype", ["float32", "float64", "int8", "bool"])
+def test_summed(dtype, axis):
+    x = pt.tensor("x", dtype=dtype, shape=(None, None, None))
+    value = (100 * RNG.standard_normal((5, 6, 7))).astype(dtype)
+    compare([x], x.sum(axis), [value])

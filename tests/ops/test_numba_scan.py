@@ -1,13 +1,19 @@
 """Loops in the mode "LASAGNE": by steps of Python where the steps are large."""
 
+from functools import partial
+
 import numpy as np
 import pytensor
 import pytensor.tensor as pt
 import pytest
+from numba import config, get_num_threads, set_num_threads
 from pytensor.scan.op import Scan
 from pytensor.scan.utils import until
+from pytensor.tensor.math import Dot
 
-from lasagne.ops.numba.scan import has_large_steps
+from lasagne.ops.numba.linker import kernel_of
+from lasagne.ops.numba.scan import _Trace, has_large_steps
+from lasagne.ops.numba.steps import Place, Steps
 
 RNG = np.random.default_rng(0)
 
@@ -107,3 +113,102 @@ def test_errors_come_with_advice():
     function = compiled([x, w, h], scan(lambda x, h, w: x + h @ w, x, h, w))
     with pytest.raises(ValueError, match="HINT"):
         function(np.ones((2, 3, 4)), np.ones((5, 4)), np.ones((3, 4)))
+
+
+# Loops whose steps are instructions (`lasagne.ops.numba.steps`), and others
+
+
+def gates(x, h, c, w):
+    """Two gates of each unit, side by side in one product."""
+    z = x + h @ w
+    n = h.shape[1]
+    c = pt.tanh(z[:, :n]) * c + pt.sigmoid(z[:, n:])
+    return c * h, c
+
+
+def exchanged(x, h, c, w):
+    return c, x[:, : h.shape[1]] * h @ w[:, : h.shape[1]]
+
+
+def of_other_rows(x, h, c, w):
+    return h[::-1] @ w[:, : h.shape[1]], c + x[:, : h.shape[1]]
+
+
+def with_a_state_on_the_right(x, h, c, w):
+    return pt.tanh(h @ h.T @ c), c + x[:, : h.shape[1]]
+
+
+def with_a_row(x, h, c, w):
+    n, row = h.shape[1], w[0].dimshuffle("x", 0)
+    return pt.tanh(h @ w[:, :n] + row[:, n:]), c * row[:, :n]
+
+
+def joined(x, h, c, w):
+    return pt.join(1, h[:, 1:], h[:, :1]) @ w[:, : h.shape[1]], c - x[:, : h.shape[1]]
+
+
+@pytest.fixture(params=[1, 2], ids=["one thread", "two threads"])
+def threads(request):
+    if request.param > config.NUMBA_NUM_THREADS:
+        pytest.skip("there is one thread")
+    before = get_num_threads()
+    set_num_threads(request.param)
+    yield
+    set_num_threads(before)
+
+
+@pytest.mark.parametrize("rows", [1, 21], ids=["one row", "21 rows"])
+@pytest.mark.parametrize(
+    ("step", "in_python"),
+    [
+        (gates, False),
+        (exchanged, False),
+        (of_other_rows, False),
+        (with_a_state_on_the_right, False),
+        (with_a_row, False),
+        (joined, True),
+    ],
+    ids=lambda each: getattr(each, "__name__", ""),
+)
+def test_steps_as_instructions(step, in_python, rows, threads, monkeypatch):
+    runs = []
+    run = Steps.run
+    monkeypatch.setattr(
+        Steps, "run", lambda *arguments: runs.append(run(*arguments)) or runs[-1]
+    )
+    x, h, c, w = variables = [
+        pt.dtensor3("x"),
+        pt.dmatrix("h"),
+        pt.dmatrix("c"),
+        pt.dmatrix("w"),
+    ]
+    states = scan(step, x, [h, c], w)
+    outputs = [*states, states[0][-1]]
+    if not in_python:
+        total = sum(pt.sqr(each).sum() for each in states)
+        outputs += pytensor.grad(total, variables, disconnected_inputs="ignore")
+    values = [
+        RNG.standard_normal(shape).astype(variable.dtype)
+        for variable, shape in zip(
+            variables, [(4, rows, 6), (rows, 3), (rows, 3), (3, 6)], strict=True
+        )
+    ]
+    python = pytensor.function(variables, outputs, mode="FAST_COMPILE")
+    found = compiled(variables, outputs)(*values)
+    for each, expected in zip(found, python(*values), strict=True):
+        np.testing.assert_allclose(each, expected, rtol=1e-9, atol=1e-12)
+    assert all(runs) is not in_python
+
+
+@pytest.mark.parametrize("room", [1, 2, 5])
+def test_a_state_is_not_overwritten_before_it_is_read(room):
+    h, w = pt.dmatrix("h"), pt.dmatrix("w")
+    graph = pytensor.graph.FunctionGraph([h, w], [Dot()(h, w)], clone=False)
+    trace = _Trace(np.empty((room, 3, 4)), 1)
+    values = RNG.standard_normal((3, 4)), RNG.standard_normal((4, 4))
+    trace.values[0] = values[0]
+    places = [trace.place(4, -1), Place(values[1], is_known=True)]
+    steps = Steps(graph, partial(kernel_of, storage_map={}))
+    assert steps.run(4, places, [lambda shape: trace.place(4)])
+    expected = values[0] @ np.linalg.matrix_power(values[1], 4)
+    np.testing.assert_allclose(trace.at(3), expected, rtol=1e-10)

@@ -36,10 +36,15 @@ taken from the mean of the first row, so that mean and variance follow from one
 pass. That costs no digits: if this differs from the mean of all, the variance
 is at least the square of the difference, divided by the number of rows.
 
-Threads share the channels. One channel of a batch usually fits the cache, so
-that of the passes over it only the first reads from memory. Rows shorter than
-:data:`LONG_ROW` are no unit to work in: there, ``(C, inner)`` is one axis of
-columns, and the sums of all columns are taken side by side.
+Threads share the rows, each of one image and one channel, in the order of memory,
+as convolutions do: what a thread has written, it reads. (The rows of one channel
+are apart by a power of two, often, and then do not fit a cache.) The second pass
+begins where the first one ended. The sums of rows are added up in one order,
+whatever the number of threads.
+
+Rows shorter than :data:`LONG_ROW` are no unit to work in: there, ``(C, inner)`` is
+one axis of columns, the sums of all columns are taken side by side, and threads
+share the channels.
 
 Each kernel has a plain twin in NumPy, to be compared with.
 """
@@ -51,7 +56,8 @@ from numba import njit
 
 from . import linking, threads
 from .linking import watch
-from .threads import parallel_for
+from .parts import PART
+from .threads import num_threads, parallel_for, parallel_ranges
 
 __all__ = [
     "LONG_ROW",
@@ -72,110 +78,122 @@ LONG_ROW = 32
 #: Columns that a thread takes at least: cache lines are not to be shared.
 _COLUMNS = 64
 
-_JIT = {"cache": True, "nogil": True}
+#: Elements of long rows that are worth waking up a thread for.
+_LEAST_FOR_A_THREAD = 8192
 
-# Functions that only kernels call, and are cached with them: compiled faster.
-_INNER = {"nogil": True, "no_cpython_wrapper": True, "no_cfunc_wrapper": True}
+_JIT = {"cache": True, "nogil": True}
 
 # Sums in any order, so that they are taken in vectors; NaN and infinity count.
 _IN_ANY_ORDER = {"reassoc", "contract"}
 
 
-@njit(**_INNER)
+@njit(**PART)
 def _inverse_count(x):
     count = x.shape[0] * x.shape[2]
     return 1.0 / count if count else np.nan
 
 
-# Long rows: one channel after the other.
+# Long rows: one image and channel after the other, then all channels.
 
 
-@njit(fastmath=_IN_ANY_ORDER, **_INNER)
-def _sum(row):
+@njit(fastmath=_IN_ANY_ORDER, **PART)
+def _sum(x, n, c):
     total = 0.0
-    for i in range(row.size):
-        total += np.float64(row[i])
+    for i in range(x.shape[2]):
+        total += np.float64(x[n, c, i])
     return total
 
 
-@njit(fastmath=_IN_ANY_ORDER, **_INNER)
-def _moments(row, center):
+@njit(fastmath=_IN_ANY_ORDER, **PART)
+def _moments(x, n, c, center):
     """Return the sums of deviations from a number, and of their squares."""
     total, squares = 0.0, 0.0
-    for i in range(row.size):
-        deviation = np.float64(row[i]) - center
+    for i in range(x.shape[2]):
+        deviation = np.float64(x[n, c, i]) - center
         total += deviation
         squares += deviation * deviation
     return total, squares
 
 
-@njit(**_INNER)
-def _normalize_row(row, mean, factor, shift, least, below, target):
-    for i in range(row.size):
-        value = (row[i] - mean) * factor + shift
-        target[i] = below if value < least else value
+@njit(**PART)
+def _parts(x):
+    """Return how many threads are worth waking up."""
+    return max(1, min(num_threads(), x.size // _LEAST_FOR_A_THREAD))
 
 
-@njit(**_INNER)
-def _normalize_row_and_add(row, mean, factor, shift, other, least, below, target):
-    for i in range(row.size):
-        value = (row[i] - mean) * factor + shift + other[i]
-        target[i] = below if value < least else value
+@njit(**PART)
+def _totals(sums, channels):
+    """Add up two sums of each row, for each channel."""
+    totals = np.zeros((2, channels))
+    for first in range(0, sums.shape[1], channels):
+        for c in range(channels):
+            totals[0, c] += sums[0, first + c]
+            totals[1, c] += sums[1, first + c]
+    return totals
 
 
-@njit(**_INNER)
-def _normalize_channel(
-    x, c, scale, shift, epsilon, other, least, below, y, mean, inv_std
-):
-    outer = x.shape[0]
-    part = _inverse_count(x)
-    center = _sum(x[0, c]) / x.shape[2] if outer and x.shape[2] else np.nan
-    total, squares = 0.0, 0.0
-    for n in range(outer):
-        more, more_squares = _moments(x[n, c], center)
-        total += more
-        squares += more_squares
-    difference = total * part
-    variance = squares * part - difference * difference
-    variance = 0.0 if variance < 0 else variance
-    mean[c] = center + difference
-    inv_std[c] = 1.0 / np.sqrt(variance + epsilon)
-    factor = scale[c] * inv_std[c]
-    for n in range(outer):
+@njit(**PART)
+def _moments_rows(first, last, x, centers, sums):
+    for number in range(first, last):
+        n, c = divmod(number, x.shape[1])
+        sums[0, number], sums[1, number] = _moments(x, n, c, centers[c])
+
+
+@njit(**PART)
+def _normalize_row(n, c, x, mean, factor, shift, least, below, y):
+    for i in range(x.shape[2]):
+        value = (x[n, c, i] - mean) * factor + shift
+        y[n, c, i] = below if value < least else value
+
+
+@njit(**PART)
+def _normalize_row_and_add(n, c, x, mean, factor, shift, other, least, below, y):
+    for i in range(x.shape[2]):
+        value = (x[n, c, i] - mean) * factor + shift + other[n, c, i]
+        y[n, c, i] = below if value < least else value
+
+
+@njit(**PART)
+def _normalize_rows(first, last, x, mean, factors, shift, other, least, below, y):
+    for number in range(last - 1, first - 1, -1):
+        n, c = divmod(number, x.shape[1])
         if other.size:
             _normalize_row_and_add(
-                x[n, c], mean[c], factor, shift[c], other[n, c], least, below, y[n, c]
+                n, c, x, mean[c], factors[c], shift[c], other, least, below, y
             )
         else:
-            _normalize_row(x[n, c], mean[c], factor, shift[c], least, below, y[n, c])
+            _normalize_row(n, c, x, mean[c], factors[c], shift[c], least, below, y)
 
 
-@njit(fastmath=_IN_ANY_ORDER, **_INNER)
-def _gradient_moments(row, gradient, center):
-    """Return the sums of a gradient, and of its products with deviations."""
-    total, product = 0.0, 0.0
-    for i in range(row.size):
-        value = np.float64(gradient[i])
-        total += value
-        product += (np.float64(row[i]) - center) * value
-    return total, product
+@njit(**PART)
+def _normalize_long(x, scale, shift, epsilon, other, least, below, y, mean, inv_std):
+    outer, channels, inner = x.shape
+    part = _inverse_count(x)
+    centers = np.full(channels, np.nan)
+    if outer and inner:
+        for c in range(channels):
+            centers[c] = _sum(x, 0, c) / inner
+    sums = np.empty((2, outer * channels))
+    parts = _parts(x)
+    parallel_ranges(_moments_rows, outer * channels, parts, (x, centers, sums))
+    totals = _totals(sums, channels)
+    factors = np.empty(channels, x.dtype)
+    for c in range(channels):
+        difference = totals[0, c] * part
+        variance = totals[1, c] * part - difference * difference
+        variance = 0.0 if variance < 0 else variance
+        mean[c] = centers[c] + difference
+        inv_std[c] = 1.0 / np.sqrt(variance + epsilon)
+        factors[c] = scale[c] * inv_std[c]
+    parallel_ranges(
+        _normalize_rows,
+        outer * channels,
+        parts,
+        (x, mean, factors, shift, other, least, below, y),
+    )
 
 
-@njit(**_INNER)
-def _gradient_row(row, gradient, mean, direct, along, constant, target):
-    for i in range(row.size):
-        target[i] = gradient[i] * direct + (row[i] - mean) * along + constant
-
-
-@njit(**_INNER)
-def _gradient_row_in_place(row, mean, direct, along, constant, gradient):
-    # If it got the gradient twice, LLVM would find that the arrays overlap, and go
-    # through them one by one.
-    for i in range(row.size):
-        gradient[i] = gradient[i] * direct + (row[i] - mean) * along + constant
-
-
-@njit(**_INNER)
+@njit(**PART)
 def _slope(value, half):
     """Return the derivative of a rectifier: one, zero, and at zero one half.
 
@@ -185,22 +203,90 @@ def _slope(value, half):
     return half + half if value > zero else zero if value < zero else half
 
 
-@njit(**_INNER)
-def _back_through_rectifier(row, gradient, mean, factor, shift, target):
-    half = row.dtype.type(0.5)
-    for i in range(row.size):
-        value = (row[i] - mean) * factor + shift
-        target[i] = gradient[i] * _slope(value, half)
+@njit(**PART)
+def _back_through_rectifier(x, gradient, mean, factor, shift, half):
+    """Return the gradient of what was rectified, rounded as that was."""
+    return gradient * _slope((x - mean) * factor + shift, half)
 
 
-@njit(**_INNER)
+@njit(fastmath=_IN_ANY_ORDER, **PART)
+def _gradient_moments(n, c, x, gy, mean, factor, shift, half, rectified):
+    """Return the sums of a gradient, and of its products with deviations."""
+    total, product = 0.0, 0.0
+    center = np.float64(mean)
+    if rectified:
+        for i in range(x.shape[2]):
+            gradient = _back_through_rectifier(
+                x[n, c, i], gy[n, c, i], mean, factor, shift, half
+            )
+            total += np.float64(gradient)
+            product += (np.float64(x[n, c, i]) - center) * np.float64(gradient)
+    else:
+        for i in range(x.shape[2]):
+            gradient = gy[n, c, i]
+            total += np.float64(gradient)
+            product += (np.float64(x[n, c, i]) - center) * np.float64(gradient)
+    return total, product
+
+
+@njit(**PART)
+def _gradient_moments_rows(
+    first, last, x, mean, factors, shift, gy, half, rectified, sums
+):
+    for number in range(first, last):
+        n, c = divmod(number, x.shape[1])
+        sums[0, number], sums[1, number] = _gradient_moments(
+            n, c, x, gy, mean[c], factors[c], shift[c], half, rectified
+        )
+
+
+@njit(**PART)
+def _gradient_row(
+    n, c, x, gy, mean, factor, shift, direct, along, constant, half, rectified, gx
+):
+    if rectified:
+        for i in range(x.shape[2]):
+            value = _back_through_rectifier(
+                x[n, c, i], gy[n, c, i], mean, factor, shift, half
+            )
+            gx[n, c, i] = value * direct + (x[n, c, i] - mean) * along + constant
+    else:
+        for i in range(x.shape[2]):
+            value = gy[n, c, i]
+            gx[n, c, i] = value * direct + (x[n, c, i] - mean) * along + constant
+
+
+@njit(**PART)
+def _gradient_rows(
+    first, last, x, mean, factors, shift, gy, terms, half, rectified, gx
+):
+    for number in range(last - 1, first - 1, -1):
+        n, c = divmod(number, x.shape[1])
+        _gradient_row(
+            n,
+            c,
+            x,
+            gy,
+            mean[c],
+            factors[c],
+            shift[c],
+            terms[0, c],
+            terms[1, c],
+            terms[2, c],
+            half,
+            rectified,
+            gx,
+        )
+
+
+@njit(**PART)
 def _gradient_factors(scale, inv_std, total, product, part):
     """Return the factors of gy, of x - mean, and of one in the gradient of x."""
     direct = np.float64(scale) * inv_std
     return direct, -direct * inv_std * inv_std * product * part, -direct * total * part
 
 
-@njit(**_INNER)
+@njit(**PART)
 def _gradient_of_scale(product, inv_std, x):
     """Return a sum over the elements of a channel: zero over nothing.
 
@@ -209,46 +295,48 @@ def _gradient_of_scale(product, inv_std, x):
     return product * inv_std if x.size else 0.0
 
 
-@njit(**_INNER)
-def _gradient_channel(
-    x, c, scale, shift, mean, inv_std, gy, rectified, gx, g_scale, g_shift
-):
-    outer = x.shape[0]
-    number = x.dtype.type
-    center = mean[c]
-    factor = scale[c] * inv_std[c]
-    total, product = 0.0, 0.0
-    for n in range(outer):
-        gradient = gy[n, c]
-        if rectified:
-            _back_through_rectifier(
-                x[n, c], gy[n, c], center, factor, shift[c], gx[n, c]
-            )
-            gradient = gx[n, c]
-        more, more_product = _gradient_moments(x[n, c], gradient, np.float64(center))
-        total += more
-        product += more_product
-    g_shift[c] = total
-    g_scale[c] = _gradient_of_scale(product, inv_std[c], x)
-    factors = _gradient_factors(scale[c], inv_std[c], total, product, _inverse_count(x))
-    direct, along, constant = number(factors[0]), number(factors[1]), number(factors[2])
-    for n in range(outer):
-        if rectified:
-            _gradient_row_in_place(x[n, c], center, direct, along, constant, gx[n, c])
-        else:
-            _gradient_row(x[n, c], gy[n, c], center, direct, along, constant, gx[n, c])
+@njit(**PART)
+def _gradient_long(x, scale, shift, mean, inv_std, gy, rectified, gx, g_scale, g_shift):
+    outer, channels, _ = x.shape
+    half = x.dtype.type(0.5)
+    factors = np.empty(channels, x.dtype)
+    for c in range(channels):
+        factors[c] = scale[c] * inv_std[c]
+    sums = np.empty((2, outer * channels))
+    parts = _parts(x)
+    parallel_ranges(
+        _gradient_moments_rows,
+        outer * channels,
+        parts,
+        (x, mean, factors, shift, gy, half, rectified, sums),
+    )
+    totals = _totals(sums, channels)
+    terms = np.empty((3, channels), x.dtype)
+    for c in range(channels):
+        total, product = totals[0, c], totals[1, c]
+        g_shift[c] = total
+        g_scale[c] = _gradient_of_scale(product, inv_std[c], x)
+        terms[0, c], terms[1, c], terms[2, c] = _gradient_factors(
+            scale[c], inv_std[c], total, product, _inverse_count(x)
+        )
+    parallel_ranges(
+        _gradient_rows,
+        outer * channels,
+        parts,
+        (x, mean, factors, shift, gy, terms, half, rectified, gx),
+    )
 
 
 # Short rows: a range of channels side by side, as columns.
 
 
-@njit(**_INNER)
+@njit(**PART)
 def _columns(x, n, first, last):
     """Return the elements of some channels, as one row."""
     return x[n].reshape(-1)[first * x.shape[2] : last * x.shape[2]]
 
 
-@njit(**_INNER)
+@njit(**PART)
 def _combine(totals, inner):
     """Replace the sums of columns by the sums of the channels they belong to."""
     for first in range(0, totals.size, inner):
@@ -258,7 +346,7 @@ def _combine(totals, inner):
         totals[first : first + inner] = total
 
 
-@njit(**_INNER)
+@njit(**PART)
 def _normalize_columns(
     x, first, last, scale, shift, epsilon, other, least, below, y, mean, inv_std
 ):
@@ -305,7 +393,7 @@ def _normalize_columns(
             target[j] = below if target[j] < least else target[j]
 
 
-@njit(**_INNER)
+@njit(**PART)
 def _gradient_columns(
     x, first, last, scale, shift, mean, inv_std, gy, rectified, gx, g_scale, g_shift
 ):
@@ -359,68 +447,63 @@ def _gradient_columns(
 # A part of the channels, for one thread.
 
 
-@njit(**_INNER)
+@njit(**PART)
 def _channels_per_part(x):
     """Return how many channels are worked on together."""
-    inner = x.shape[2]
-    return 1 if inner >= LONG_ROW else -(-_COLUMNS // max(inner, 1))
+    return -(-_COLUMNS // x.shape[2])
 
 
-@njit(**_INNER)
+@njit(**PART)
 def _normalize_part(
     part, x, scale, shift, epsilon, other, least, below, y, mean, inv_std
 ):
     together = _channels_per_part(x)
     first = part * together
     last = min(first + together, x.shape[1])
-    if together == 1 or x.shape[2] == 0:
-        for c in range(first, last):
-            _normalize_channel(
-                x, c, scale, shift, epsilon, other, least, below, y, mean, inv_std
-            )
-    else:
-        _normalize_columns(
-            x, first, last, scale, shift, epsilon, other, least, below, y, mean, inv_std
-        )
+    _normalize_columns(
+        x, first, last, scale, shift, epsilon, other, least, below, y, mean, inv_std
+    )
 
 
-@njit(**_INNER)
+@njit(**PART)
 def _gradient_part(
     part, x, scale, shift, mean, inv_std, gy, rectified, gx, g_scale, g_shift
 ):
     together = _channels_per_part(x)
     first = part * together
     last = min(first + together, x.shape[1])
-    if together == 1 or x.shape[2] == 0:
-        for c in range(first, last):
-            _gradient_channel(
-                x, c, scale, shift, mean, inv_std, gy, rectified, gx, g_scale, g_shift
-            )
-    else:
-        _gradient_columns(
-            x,
-            first,
-            last,
-            scale,
-            shift,
-            mean,
-            inv_std,
-            gy,
-            rectified,
-            gx,
-            g_scale,
-            g_shift,
-        )
+    _gradient_columns(
+        x,
+        first,
+        last,
+        scale,
+        shift,
+        mean,
+        inv_std,
+        gy,
+        rectified,
+        gx,
+        g_scale,
+        g_shift,
+    )
+
+
+@njit(**PART)
+def _is_long(x):
+    return x.shape[2] >= LONG_ROW or x.shape[2] == 0
 
 
 @njit(**_JIT)
 def normalize(x, scale, shift, epsilon, other, least, below, y, mean, inv_std):
     """Overwrite ``y``, ``mean`` and ``inv_std``."""
-    parallel_for(
-        _normalize_part,
-        -(-x.shape[1] // _channels_per_part(x)),
-        (x, scale, shift, epsilon, other, least, below, y, mean, inv_std),
-    )
+    if _is_long(x):
+        _normalize_long(x, scale, shift, epsilon, other, least, below, y, mean, inv_std)
+    else:
+        parallel_for(
+            _normalize_part,
+            -(-x.shape[1] // _channels_per_part(x)),
+            (x, scale, shift, epsilon, other, least, below, y, mean, inv_std),
+        )
 
 
 @njit(**_JIT)
@@ -428,11 +511,16 @@ def normalize_gradient(
     x, scale, shift, mean, inv_std, gy, rectified, gx, g_scale, g_shift
 ):
     """Overwrite ``gx``, ``g_scale`` and ``g_shift``."""
-    parallel_for(
-        _gradient_part,
-        -(-x.shape[1] // _channels_per_part(x)),
-        (x, scale, shift, mean, inv_std, gy, rectified, gx, g_scale, g_shift),
-    )
+    if _is_long(x):
+        _gradient_long(
+            x, scale, shift, mean, inv_std, gy, rectified, gx, g_scale, g_shift
+        )
+    else:
+        parallel_for(
+            _gradient_part,
+            -(-x.shape[1] // _channels_per_part(x)),
+            (x, scale, shift, mean, inv_std, gy, rectified, gx, g_scale, g_shift),
+        )
 
 
 watch(normalize, *MODULES)

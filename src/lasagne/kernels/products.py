@@ -82,7 +82,7 @@ _LINE = 64
 
 #: Products of fewer numbers than this are left to NumPy: it takes some
 #: microseconds to hand one to threads.
-_FEWEST_PRODUCTS = 2**18
+FEWEST_PRODUCTS = 2**18
 
 #: Some columns of all products: the first one, how many they are, and how many make
 #: whole vectors.
@@ -94,7 +94,7 @@ _Block = namedtuple("_Block", "first last begins ends")
 #: The products, one after the other, and the sizes of each; then what is added to them,
 #: a matrix if there is one, and a number for each row; and what takes the place of sums
 #: that are less than a threshold.
-_Target = namedtuple("_Target", "values height size added bias threshold below")
+Target = namedtuple("Target", "values height size added bias threshold below")
 
 
 def _given(number, rank):
@@ -117,7 +117,7 @@ def _target_type(number):
             number,
             number,
         ),
-        _Target,
+        Target,
     )
 
 
@@ -442,7 +442,7 @@ def _multiply_block(left, right, target, top, bottom, begin, end, block, buffers
 
 
 @njit(**PART)
-def _multiply_part(first, last, left, right, target, by_columns):
+def multiply_part(first, last, left, right, target, by_columns):
     """Compute some vectors of columns, or some tiles of rows."""
     lanes = VECTOR_BYTES // left.itemsize
     most = _WIDEST * lanes
@@ -487,14 +487,14 @@ def _multiply(left, right, added, bias, limits, products):
     """
     lanes = VECTOR_BYTES // left.itemsize
     _, height, size = products.shape
-    target = _Target(
+    target = Target(
         flattened(products), height, size, added, bias, limits[0], limits[1]
     )
     columns = len(products) * size
     by_columns = columns >= height
     length = -(-columns // lanes) if by_columns else -(-height // _MOST_ROWS)
     parallel_ranges(
-        _multiply_part,
+        multiply_part,
         length,
         min(num_threads(), length),
         (left, right, target, by_columns),
@@ -531,7 +531,7 @@ def suits(left: np.ndarray, columns: int) -> bool:
     """
     return (
         left.shape[-2] >= _MOST_ROWS
-        and left.size * columns >= _FEWEST_PRODUCTS
+        and left.size * columns >= FEWEST_PRODUCTS
         and left.dtype.char in "fd"
     )
 

@@ -12,7 +12,7 @@ from pytensor.graph.basic import Apply
 
 from .._memory import empty
 
-__all__ = ["allocated", "indexed", "reshaped"]
+__all__ = ["allocated", "indexed", "joined", "reshaped", "summed"]
 
 
 def indexed(node: Apply) -> Callable:
@@ -45,6 +45,38 @@ def allocated(node: Apply) -> Callable:
         storage: list[Any] = [empty([int(size) for size in inputs[skipped:]], dtype)]
         perform(node, inputs, [storage])
         return storage[0]
+
+    return kernel
+
+
+def joined(node: Apply) -> Callable:
+    """Return a function of the inputs of a ``Join``."""
+    op: Any = node.op
+    dtype = node.outputs[0].type.dtype
+
+    def kernel(*inputs: Any) -> np.ndarray:
+        if hasattr(op, "axis"):
+            axis, arrays = op.axis, inputs
+        else:  # older versions of PyTensor
+            axis, arrays = int(inputs[0]), inputs[1:]
+        shape = [*arrays[0].shape]
+        shape[axis] = sum(each.shape[axis] for each in arrays)
+        return np.concatenate(arrays, axis=axis, out=empty(shape, dtype))
+
+    return kernel
+
+
+def summed(node: Apply) -> Callable:
+    """Return a function of the input of a ``Sum``.
+
+    The input is not converted to the dtype of the sums before, as ``perform`` does.
+    """
+    op: Any = node.op
+    dtype = node.outputs[0].type.dtype
+    accurate = op.acc_dtype or dtype
+
+    def kernel(x: np.ndarray) -> np.ndarray:
+        return np.asarray(np.add.reduce(x, axis=op.axis, dtype=accurate), dtype)
 
     return kernel
 

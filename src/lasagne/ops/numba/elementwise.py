@@ -12,7 +12,7 @@ PyTensor's rules for scalars say.
 from collections.abc import Callable, Sequence
 from hashlib import sha256
 from itertools import count
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 from llvmlite import ir
@@ -32,7 +32,7 @@ from ...kernels.threads import LEAST_FOR_A_THREAD
 from .._memory import empty
 from ..fused_normalization import RectifierSlope
 
-__all__ = ["elementwise"]
+__all__ = ["elementwise", "line_of"]
 
 #: What NumPy and Numba agree on, without conversions.
 _DTYPES = {
@@ -334,8 +334,15 @@ def along_line(first, last, data, steps):
 """
 
 
-def _compile(node: Apply, numbers: tuple[bool, ...]) -> np.ufunc | None:
-    """Return the universal function of a node, or ``None`` if there can be none."""
+class _Function(NamedTuple):
+    """A loop along a line, and the universal function that is made of it."""
+
+    line: int
+    universal: np.ufunc
+
+
+def _compile(node: Apply, numbers: tuple[bool, ...]) -> _Function | None:
+    """Return the function of a node, or ``None`` if there can be none."""
     op: Any = node.op
     expression = _Expression(op.make_scalar_node(*node.inputs))
     if expression.key is None:
@@ -352,16 +359,17 @@ def _compile(node: Apply, numbers: tuple[bool, ...]) -> np.ufunc | None:
     )
     compiled = cfunc(lines.LINE, cache=config.numba__cache)(entry)
     dtypes = [each.type.dtype for each in (*node.inputs, *node.outputs)]
-    return lines.universal_function(
+    universal = lines.universal_function(
         str(op), compiled.address, dtypes, len(node.inputs), compiled
     )
+    return _Function(compiled.address, universal)
 
 
 # By operation, dtypes, and which inputs are single numbers.
-_functions: dict[tuple, np.ufunc | None] = {}
+_functions: dict[tuple, _Function | None] = {}
 
 
-def _function(node: Apply) -> np.ufunc | None:
+def _function(node: Apply) -> _Function | None:
     op: Any = node.op
     variables: Any = (*node.inputs, *node.outputs)
     if len(variables) > lines.MOST_OPERANDS or any(
@@ -375,15 +383,25 @@ def _function(node: Apply) -> np.ufunc | None:
     return _functions[identity]
 
 
+def line_of(node: Apply) -> int | None:
+    """Return the address of the loop along a line (:mod:`lasagne.kernels.lines`).
+
+    ``None`` where :func:`elementwise` returns that.
+    """
+    function = _function(node)
+    return None if function is None else function.line
+
+
 def elementwise(node: Apply) -> Callable | None:
     """Return the function of the inputs that computes an elementwise node.
 
     ``None`` for dtypes that NumPy or Numba know nothing about, and operations
     that Numba does not compile.
     """
-    function = _function(node)
-    if function is None:
+    compiled = _function(node)
+    if compiled is None:
         return None
+    function = compiled.universal
     op: Any = node.op
     patterns = [each.type.broadcastable for each in node.inputs]
     full = [i for i, each in enumerate(patterns) if not any(each)]
@@ -392,10 +410,16 @@ def elementwise(node: Apply) -> Callable | None:
     overwritten = [op.inplace_pattern.get(i) for i in range(len(node.outputs))]
     check = Elemwise._check_runtime_broadcast
 
+    def places(shape: tuple[int, ...], inputs: Any) -> tuple:
+        return tuple(
+            empty(shape, dtype) if i is None else inputs[i]
+            for i, dtype in zip(overwritten, dtypes)
+        )
+
     def in_general(*inputs: Any) -> Any:
         check(node, inputs)
-        out = tuple(None if i is None else inputs[i] for i in overwritten)
-        return function(*inputs, out=out, order="C")
+        shape = np.broadcast_shapes(*(each.shape for each in inputs))
+        return function(*inputs, out=places(shape, inputs), order="C")
 
     if not full or not all(all(patterns[i]) for i in numbers):
         return in_general
@@ -412,12 +436,9 @@ def elementwise(node: Apply) -> Callable | None:
         if inputs[first].size < LEAST_FOR_A_THREAD:
             if not op.inplace_pattern:
                 return function(*inputs, order="C")
-            out = [None if i is None else inputs[i] for i in overwritten]
+            out = tuple(None if i is None else inputs[i] for i in overwritten)
         else:
-            out = [
-                empty(shape, dtype) if i is None else inputs[i]
-                for i, dtype in zip(overwritten, dtypes)
-            ]
-        return function(*inputs, out=tuple(out), order="C")
+            out = places(shape, inputs)
+        return function(*inputs, out=out, order="C")
 
     return of_one_shape

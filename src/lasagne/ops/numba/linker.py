@@ -44,7 +44,7 @@ from pytensor.tensor.basic import (
     TensorFromScalar,
 )
 from pytensor.tensor.elemwise import CAReduce, DimShuffle, Elemwise
-from pytensor.tensor.math import Dot
+from pytensor.tensor.math import Dot, Sum
 from pytensor.tensor.reshape import JoinDims, SplitDims
 from pytensor.tensor.shape import Reshape, Shape, Shape_i, SpecifyShape
 from pytensor.tensor.subtensor import IncSubtensor, Subtensor
@@ -64,7 +64,7 @@ from ..crossentropy import (
 from ..dot_sum import DotSum
 from ..filling import SideBySide
 from ..rows import DistinctRows
-from .arrays import allocated, indexed, reshaped
+from .arrays import allocated, indexed, joined, reshaped, summed
 from .elementwise import elementwise
 from .rehearsal import kernel_calls
 from .scan import has_large_steps, loop
@@ -203,9 +203,10 @@ def _wrapped(body: Callable, key: str | None) -> Callable:
     )
 
 
-def _by_size(many: int, node: Apply, storage_map: dict) -> Callable:
+def _by_size(
+    many: int, node: Apply, storage_map: dict, performed: Callable
+) -> Callable:
     """Return a function of the inputs that compiles itself if they are large."""
-    performed = _performed(node)
     compiled: Callable | None = None
 
     def kernel(*inputs: Any) -> Any:
@@ -225,6 +226,8 @@ def kernel_of(node: Apply, storage_map: dict) -> Callable:
         return allocated(node)
     if isinstance(node.op, Subtensor) and node.op.idx_list:
         return indexed(node)
+    if isinstance(node.op, Join):
+        return joined(node)
     if isinstance(node.op, Reshape) and node.inputs[0].type.ndim:
         return reshaped(node)
     if isinstance(node.op, Dot) and node.outputs[0].type.ndim == 2:
@@ -232,11 +235,12 @@ def kernel_of(node: Apply, storage_map: dict) -> Callable:
     if is_for_numpy(node):
         return _performed(node)
     if isinstance(node.op, CAReduce):
-        return _by_size(_MANY_TO_REDUCE, node, storage_map)
+        small = summed(node) if isinstance(node.op, Sum) else _performed(node)
+        return _by_size(_MANY_TO_REDUCE, node, storage_map, small)
     if isinstance(node.op, _NUMPY_IF_SMALL):
-        return _by_size(_MANY_TO_PERFORM, node, storage_map)
+        return _by_size(_MANY_TO_PERFORM, node, storage_map, _performed(node))
     if isinstance(node.op, Scan) and has_large_steps(node.op):
-        return loop(node, program_of)
+        return loop(node, program_of, partial(kernel_of, storage_map={}))
     if isinstance(node.op, Elemwise):
         kernel = elementwise(node)
         if kernel is not None:

@@ -22,6 +22,7 @@ from .._shaped import ShapedOp
 from ..dot_sum import with_sums
 from ..filling import without_zeros
 from ..recomputation import is_product
+from .steps import Destination, Place, Steps
 
 __all__ = ["has_large_steps", "loop"]
 
@@ -64,6 +65,12 @@ class _Trace:
         """Return the place for the value of a step."""
         return self.values[(step + self.initial) % len(self.values), ...]
 
+    def place(self, steps: int, tap: int = 0) -> Place:
+        """Return where the value is that belongs to each of some steps."""
+        indices = (np.arange(steps) + tap + self.initial) % len(self.values)
+        array = self.at(tap)
+        return Place(array, self, indices, self.values.strides[0], base=array)
+
     def finished(self, steps: int, as_while: bool) -> np.ndarray:
         """Return the values in order. What is missing is zero, or left out."""
         done, room = steps + self.initial, len(self.values)
@@ -76,33 +83,36 @@ class _Trace:
         return self.values
 
 
-class _Loop:
-    """A loop in Python around a function for its steps.
+def _sequence(values: np.ndarray, steps: int) -> Place:
+    """Return where the element of a sequence is that belongs to each step."""
+    return Place(values[0, ...], None, np.arange(steps), values.strides[0])
+
+
+class _Run:
+    """One run of a loop: all that is read and written.
 
     Parameters
     ----------
-    node : Apply
-        A ``Scan``.
-    step : function
-        Takes the inputs of a step, and for each result of the step, that is not a
-        state, the place where it is to be, or ``None``. It returns the outputs.
+    loop : _Loop
+        The loop.
+    inputs : sequence
+        The inputs of the ``Scan``.
     """
 
-    def __init__(self, node: Apply, step: Callable):
-        op: Any = node.op
-        self.op = op
-        self.step = step
-        info = op.info
-        self.reads = (
-            *info.mit_mot_in_slices,
-            *info.mit_sot_in_slices,
-            *info.sit_sot_in_slices,
-        )
-        following = len(self.reads) - info.n_mit_mot
-        self.writes = (*info.mit_mot_out_slices, *[(0,)] * following)
-        self.results = op.inner_nitsot_outs(op.inner_outputs)
+    def __init__(self, loop: "_Loop", inputs: Sequence[Any]):
+        op = self.op = loop.op
+        self.loop = loop
+        self.most = int(inputs[0])
+        self.sequences = op.outer_seqs(inputs)
+        self.constants = op.outer_non_seqs(inputs)
+        self.others = [_copy(value) for value in op.outer_untraced_sit_sot(inputs)]
+        self.lengths = [int(length) for length in op.outer_nitsot(inputs)]
+        self.states = self._states(inputs)
+        self.reads = self._with_taps(loop.reads)
+        self.writes = self._with_taps(loop.writes)
+        self.results: list[_Trace | None] = [None] * len(self.lengths)
 
-    def states(self, inputs: Sequence[Any]) -> list[_Trace]:
+    def _states(self, inputs: Sequence[Any]) -> list[_Trace]:
         """Return the traces of all states, with their initial values."""
         op = self.op
         given = (
@@ -114,63 +124,121 @@ class _Loop:
             _Trace(
                 values if number in op.destroy_map else _copy(values), -min(0, *taps)
             )
-            for number, (values, taps) in enumerate(zip(given, self.reads, strict=True))
+            for number, (values, taps) in enumerate(
+                zip(given, self.loop.reads, strict=True)
+            )
         ]
 
-    def _room(self, number: int, length: int, value: Any) -> _Trace:
-        """Make room for a result, whose shape the first value tells."""
-        kind: Any = self.results[number].type
-        if value is None:  # There is no step at all.
-            shape = [size or 0 for size in kind.shape]
-        else:
-            shape = [*np.shape(value)]
-        return _Trace(empty([length, *shape], kind.dtype))
+    def _with_taps(self, taps: Sequence[Sequence[int]]) -> list[tuple[_Trace, int]]:
+        return [(s, tap) for s, own in zip(self.states, taps) for tap in own]
+
+    def result(self, number: int, shape: Sequence[int]) -> _Trace:
+        """Return the trace of a result, whose values have some shape."""
+        trace = self.results[number]
+        if trace is None:
+            kind: Any = self.loop.results[number].type
+            trace = _Trace(empty([self.lengths[number], *shape], kind.dtype))
+            self.results[number] = trace
+        return trace
+
+    def by_instructions(self) -> bool:
+        """Run all steps without Python, if that is possible; return whether."""
+        if self.op.info.as_while or self.others or not self.most:
+            return False
+        if any(len(values) < self.most for values in self.sequences):
+            return False
+
+        def of_state(trace: _Trace, tap: int) -> Destination:
+            place = trace.place(self.most, tap)
+            return lambda shape: place if place.array.shape == shape else None
+
+        def of_result(number: int) -> Destination:
+            return lambda shape: self.result(number, shape).place(self.most)
+
+        return self.loop.steps.run(
+            self.most,
+            [
+                *(_sequence(values, self.most) for values in self.sequences),
+                *(state.place(self.most, tap) for state, tap in self.reads),
+                *(Place(value, is_known=True) for value in self.constants),
+            ],
+            [
+                *(of_state(*write) for write in self.writes),
+                *(of_result(number) for number in range(len(self.lengths))),
+            ],
+        )
+
+    def step_by_step(self) -> int:
+        """Run all steps in Python; return how many there were."""
+        first, last = len(self.writes), len(self.writes) + len(self.lengths)
+        places: list[Any] = [None] * len(self.lengths)
+        for i in range(self.most):
+            outputs = self.loop.step(
+                *(values[i, ...] for values in self.sequences),
+                *(state.at(i + tap) for state, tap in self.reads),
+                *self.others,
+                *self.constants,
+                *places,
+            )
+            for (state, tap), value in zip(self.writes, outputs):
+                state.at(i + tap)[...] = value
+            for number, value in enumerate(outputs[first:last]):
+                result = self.result(number, np.shape(value))
+                result.at(i)[...] = value
+                places[number] = result.at(i + 1)
+            self.others = [*outputs[last : last + len(self.others)]]
+            if self.op.info.as_while and outputs[-1]:
+                return i + 1
+        return self.most
+
+    def outputs(self, steps: int) -> list[Any]:
+        """Return the outputs of the ``Scan``."""
+        info = self.op.info
+        for number, result in enumerate(self.results):
+            if result is None:  # There was no step at all.
+                kind: Any = self.loop.results[number].type
+                self.result(number, [size or 0 for size in kind.shape])
+        backwards = self.states[: info.n_mit_mot]
+        traces: Any = (*self.states[info.n_mit_mot :], *self.results)
+        finished = [trace.finished(steps, info.as_while) for trace in traces]
+        return [*(state.values for state in backwards), *finished, *self.others]
+
+
+class _Loop:
+    """A loop around a step.
+
+    Parameters
+    ----------
+    node : Apply
+        A ``Scan``.
+    steps : Steps
+        Its steps, as instructions.
+    step : function
+        A step in Python. Takes its inputs, and for each result of the step, that is not
+        a state, the place where it is to be, or ``None``. It returns the outputs.
+    """
+
+    def __init__(self, node: Apply, steps: Steps, step: Callable):
+        op: Any = node.op
+        self.op = op
+        self.steps = steps
+        self.step = step
+        info = op.info
+        self.reads = (
+            *info.mit_mot_in_slices,
+            *info.mit_sot_in_slices,
+            *info.sit_sot_in_slices,
+        )
+        following = len(self.reads) - info.n_mit_mot
+        self.writes = (*info.mit_mot_out_slices, *[(0,)] * following)
+        self.results = op.inner_nitsot_outs(op.inner_outputs)
 
     def __call__(self, *inputs: Any) -> Any:
         """Return the outputs of the ``Scan``."""
-        op = self.op
-        sequences, constants = op.outer_seqs(inputs), op.outer_non_seqs(inputs)
-        states = self.states(inputs)
-        reads = [(s, tap) for s, taps in zip(states, self.reads) for tap in taps]
-        writes = [(s, tap) for s, taps in zip(states, self.writes) for tap in taps]
-        others = [_copy(value) for value in op.outer_untraced_sit_sot(inputs)]
-        lengths = [int(length) for length in op.outer_nitsot(inputs)]
-        results: list[_Trace] = []
-        first, last = len(writes), len(writes) + len(lengths)
-
-        i, goes_on = 0, True
-        while i < inputs[0] and goes_on:
-            places = [r.at(i) for r in results] if results else [None] * len(lengths)
-            outputs = self.step(
-                *(values[i, ...] for values in sequences),
-                *(state.at(i + tap) for state, tap in reads),
-                *others,
-                *constants,
-                *places,
-            )
-            if not results:
-                results = [
-                    self._room(number, length, value)
-                    for number, (length, value) in enumerate(
-                        zip(lengths, outputs[first:last])
-                    )
-                ]
-            for (state, tap), value in zip(writes, outputs):
-                state.at(i + tap)[...] = value
-            for result, value in zip(results, outputs[first:last]):
-                result.at(i)[...] = value
-            others = [*outputs[last : last + len(others)]]
-            if op.info.as_while:
-                goes_on = not outputs[-1]
-            i += 1
-
-        if not results:
-            results = [self._room(k, length, None) for k, length in enumerate(lengths)]
-        backwards = states[: op.info.n_mit_mot]
-        traces = (*states[op.info.n_mit_mot :], *results)
-        finished = [trace.finished(i, op.info.as_while) for trace in traces]
-        everything = [*(state.values for state in backwards), *finished, *others]
-        return everything[0] if len(everything) == 1 else everything
+        run = _Run(self, inputs)
+        steps = run.most if run.by_instructions() else run.step_by_step()
+        outputs = run.outputs(steps)
+        return outputs[0] if len(outputs) == 1 else outputs
 
 
 def _steps(node: Apply) -> Any:
@@ -186,7 +254,11 @@ def _steps(node: Apply) -> Any:
     return op.fgraph
 
 
-def loop(node: Apply, program_of: Callable[..., Callable]) -> Callable:
+def loop(
+    node: Apply,
+    program_of: Callable[..., Callable],
+    kernel_of: Callable[[Apply], Callable],
+) -> Callable:
     """Return a function of the inputs of a loop that computes its outputs.
 
     Parameters
@@ -196,6 +268,8 @@ def loop(node: Apply, program_of: Callable[..., Callable]) -> Callable:
     program_of : function
         Makes a function of a graph, and of those of its outputs that places are
         given for.
+    kernel_of : function
+        Makes a function of the inputs of a node.
 
     Returns
     -------
@@ -205,4 +279,5 @@ def loop(node: Apply, program_of: Callable[..., Callable]) -> Callable:
     steps = _steps(node)
     for rewriter in (without_zeros, with_sums):
         rewriter.rewrite(steps)
-    return _Loop(node, program_of(steps, op.inner_nitsot_outs(steps.outputs)))
+    step = program_of(steps, op.inner_nitsot_outs(steps.outputs))
+    return _Loop(node, Steps(steps, kernel_of), step)
