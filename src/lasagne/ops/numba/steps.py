@@ -197,10 +197,10 @@ class _Plan:
 
     def follow(self, node: Any) -> None:
         """Find out about the outputs of a node."""
-        if node.outputs[0] in self.places:
-            return
         if isinstance(node.op, SideBySide):
             self.put_together(node)
+        elif node.outputs[0] in self.places:
+            return
         elif isinstance(node.op, Dot | DotSum):
             self.multiply(node)
         elif isinstance(node.op, Sum) and not self.place(node.inputs[0]).is_known:
