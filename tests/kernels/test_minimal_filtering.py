@@ -10,6 +10,8 @@ from lasagne.kernels.minimal_filtering import (
     data_matrix,
     filter_matrix,
     output_matrix,
+    outputs_along,
+    points_along,
 )
 
 
@@ -25,29 +27,40 @@ def unit(size, position):
     return [Fraction(int(i == position)) for i in range(size)]
 
 
-@pytest.mark.parametrize("taps", range(1, SIZE + 1))
-def test_products_at_the_points_make_a_correlation(taps):
+FORMS = [(taps, SIZE) for taps in range(1, SIZE + 1)]
+FORMS += [(taps, SIZE - 1) for taps in range(1, SIZE)]
+
+
+@pytest.mark.parametrize(("taps", "size"), FORMS)
+def test_products_at_the_points_make_a_correlation(taps, size):
     """It is bilinear, so that unit vectors are all there is to test."""
-    outputs = SIZE + 1 - taps
-    for i in range(SIZE):
-        data = product(data_matrix(), unit(SIZE, i))
+    outputs = size + 1 - taps
+    for i in range(size):
+        data = product(data_matrix(size), unit(size, i))
         for j in range(taps):
-            filters = product(filter_matrix(taps), unit(taps, j))
+            filters = product(filter_matrix(taps, size), unit(taps, j))
             sums = [a * b for a, b in zip(data, filters, strict=True)]
-            actual = product(transposed(output_matrix(outputs)), sums)
+            actual = product(transposed(output_matrix(outputs, size)), sums)
             assert actual == [Fraction(int(o + j == i)) for o in range(outputs)]
 
 
-@pytest.mark.parametrize("taps", [3, 5])
+@pytest.mark.parametrize("taps", [2, 3, 5])
 def test_transposed_they_make_the_gradient_of_the_filter(taps):
-    outputs = SIZE + 1 - taps
-    for i in range(SIZE):
-        data = product(data_matrix(), unit(SIZE, i))
+    outputs, size = outputs_along(taps), points_along(taps)
+    assert (outputs, size) == {2: (4, 5), 3: (4, 6), 5: (2, 6)}[taps]
+    for i in range(size):
+        data = product(data_matrix(size), unit(size, i))
         for o in range(outputs):
-            outer = product(output_matrix(outputs), unit(outputs, o))
+            outer = product(output_matrix(outputs, size), unit(outputs, o))
             sums = [a * b for a, b in zip(data, outer, strict=True)]
-            actual = product(transposed(filter_matrix(taps)), sums)
+            actual = product(transposed(filter_matrix(taps, size)), sums)
             assert actual == [Fraction(int(o + j == i)) for j in range(taps)]
+
+
+@pytest.mark.parametrize("taps", [2, 3, 5])
+def test_filters_that_begin_with_zero_have_none_at_the_first_point(taps):
+    rest = [Fraction(0), *(Fraction(1, 3),) * (taps - 1)]
+    assert product(filter_matrix(taps), rest)[0] == 0
 
 
 def test_points_are_in_opposite_pairs():

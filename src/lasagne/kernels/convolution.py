@@ -88,7 +88,7 @@ def forward(
     if matrix is not None and products.suits(matrix, y.size // len(w)):
         products.multiply_each(matrix, _planes(x), _planes(y), *epilogue)
     elif is_minimal(x, w, y, stride, dilation, groups):
-        call(winograd.forward, x, w, y, before, flip, *epilogue)
+        winograd.forward(x, w, y, stride, before, flip, *epilogue)
     elif how := rearranged.rearrangement("forward", x, w, y, *geometry):
         call(rearranged.forward, how, x, w, y, flip, *epilogue)
     else:
@@ -110,8 +110,10 @@ def input_gradient(
     matrix = _matrix(x, w, y, stride, before, groups)
     if matrix is not None and products.suits(matrix.T, y.size // len(w)):
         products.multiply_each(matrix.T, _planes(y), _planes(x))
-    elif is_minimal(y, w, x, stride, dilation, groups):
-        call(winograd.input_gradient, w, y, x, before, flip)
+    elif w.dtype == np.float32 and winograd.applies(
+        y, w, x, stride, dilation, groups, backwards=True
+    ):
+        winograd.input_gradient(w, y, x, stride, before, flip)
     elif how := rearranged.rearrangement("input_gradient", x, w, y, *geometry):
         call(rearranged.input_gradient, how, w, y, x, flip)
     else:
@@ -136,7 +138,7 @@ def filter_gradient(
     elif w.dtype == np.float32 and winograd_filters.applies(
         x, w, y, stride, dilation, groups
     ):
-        call(winograd_filters.filter_gradient, x, y, w, before, flip)
+        winograd_filters.filter_gradient(x, y, w, stride, before, flip)
     elif how := rearranged.rearrangement("filter_gradient", x, w, y, *geometry):
         call(rearranged.filter_gradient, how, x, y, w, flip)
     else:

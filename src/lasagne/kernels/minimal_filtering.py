@@ -24,6 +24,12 @@ scaled back. So there are three matrices:
     output    A   = V_m             n x m
     y = A^T [(G g) x (B^T d)]
 
+A point can be left out, if the products are of a degree less. Without infinity, no
+other row of ``B^T`` changes: those of finite points have a last column of zeros. So
+five points are the same matrices without their last rows, and ``B^T`` without its
+last column as well. The row of ``G`` for the point zero reads the first tap alone: a
+filter that begins with zero needs no product there.
+
 Two dimensions are two nested ones: ``G g G^T`` for a filter, ``B^T d B`` for a
 tile of data, ``A^T . A`` for a tile of outputs. And the gradient of the filter
 is the transpose once more, of the products with respect to ``g``:
@@ -42,7 +48,16 @@ References
 
 from fractions import Fraction
 
-__all__ = ["POINTS", "SIZE", "Matrix", "data_matrix", "filter_matrix", "output_matrix"]
+__all__ = [
+    "POINTS",
+    "SIZE",
+    "Matrix",
+    "data_matrix",
+    "filter_matrix",
+    "output_matrix",
+    "outputs_along",
+    "points_along",
+]
 
 Matrix = list[list[Fraction]]
 
@@ -58,8 +73,22 @@ POINTS = (
     Fraction(-3, 2),
 )
 
-#: How many points there are, with infinity: the width of a tile of data.
+#: How many points there are, with infinity: the width of a tile of data, at most.
 SIZE = len(POINTS) + 1
+
+#: Outputs along a tile, at most. Two taps make five with six points, but four with
+#: five, and more images have sizes that are multiples of four.
+_MOST_OUTPUTS = 4
+
+
+def outputs_along(taps: int) -> int:
+    """Return how many outputs a tile has along an axis."""
+    return min(_MOST_OUTPUTS, SIZE + 1 - taps)
+
+
+def points_along(taps: int) -> int:
+    """Return how many points there are for so many taps."""
+    return outputs_along(taps) + taps - 1
 
 
 def _vandermonde(columns: int) -> Matrix:
@@ -94,19 +123,23 @@ def _last(row: list[Fraction]) -> Fraction:
     return next(each for each in reversed(row) if each)
 
 
-def data_matrix() -> Matrix:
-    """Return ``B^T``, scaled so that the last number of each row is one."""
-    return [[each / _last(row) for each in row] for row in _unscaled_data_matrix()]
+def data_matrix(size: int = SIZE) -> Matrix:
+    """Return ``B^T``, scaled so that the last number of each row is one.
+
+    The size is the number of points, with infinity or without.
+    """
+    rows = [[each / _last(row) for each in row] for row in _unscaled_data_matrix()]
+    return [row[:size] for row in rows[:size]]
 
 
-def filter_matrix(taps: int) -> Matrix:
+def filter_matrix(taps: int, size: int = SIZE) -> Matrix:
     """Return ``G``, which transforms a filter of so many taps."""
-    scales = [_last(row) for row in _unscaled_data_matrix()]
+    scales = [_last(row) for row in _unscaled_data_matrix()[:size]]
     return [
         [scale * each for each in row] for scale, row in zip(scales, _vandermonde(taps))
     ]
 
 
-def output_matrix(outputs: int) -> Matrix:
+def output_matrix(outputs: int, size: int = SIZE) -> Matrix:
     """Return ``A``, whose transpose makes so many outputs from the products."""
-    return _vandermonde(outputs)
+    return _vandermonde(outputs)[:size]

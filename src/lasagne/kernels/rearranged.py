@@ -1,8 +1,9 @@
 """Convolutions that become ones for minimal filtering when planes are rearranged.
 
-Minimal filtering (:mod:`lasagne.kernels.winograd`) knows images, and squares of 3x3
-or 5x5 taps next to each other. Others are brought to that form, by the position ``i =
-o * stride + t * dilation - before`` under tap ``t`` of output ``o``:
+Minimal filtering (:mod:`lasagne.kernels.winograd`) knows images, and small squares of
+taps next to each other, with strides of two at most. Others are brought to that form,
+by the position ``i = o * stride + t * dilation - before`` under tap ``t`` of output
+``o``:
 
 * **Depth.** The taps of the first axis become channels, and its positions images:
   ``(n, o)`` has the planes ``i`` of ``n`` under all taps.
@@ -34,17 +35,16 @@ from . import (
     threads,
     views,
     winograd,
-    winograd_blocks,
     winograd_filters,
 )
-from .conv_blocks import ceil_divide
 from .conv_types import PART, kernel
 from .minimal_filtering import SIZE
-from .simd import VECTOR_BYTES, clear
+from .simd import clear
 from .simd_strides import copy_rows, put_alternate, take_alternate
 from .threads import parallel_for
 from .views import flattened
-from .winograd_blocks import POINTS, costs
+from .winograd_blocks import POINTS
+from .winograd_costs import costs
 
 __all__ = [
     "Rearrangement",
@@ -70,6 +70,8 @@ _COPY, _FILTER = 0.5, 300
 #: What direct sums take, relative to the model, whose images have few channels: for
 #: filter gradients, and otherwise.
 _DOTS, _SUMS = 0.4, 0.6
+
+_ONES = (1, 1, 1)
 
 #: How many times fewer products there must be, at least.
 _LEAST_GAIN = 1.25
@@ -331,17 +333,6 @@ def find_plan(
     return Plan((stride[0], before[0], dilation[0]), height, width)
 
 
-@kernel((*MODULES, winograd_blocks))
-def _costs(source, w, target, outputs):
-    """Estimate the times of a direct convolution of the same form, and a minimal one.
-
-    Each an array with the shape of one.
-    """
-    direct, minimal = costs(source, target, outputs, w.shape[3])
-    vectors = ceil_divide(target.shape[1], VECTOR_BYTES // w.itemsize)
-    return direct, minimal + source.shape[1] * vectors * _FILTER
-
-
 class Rearrangement:
     """A convolution of certain shapes in another form.
 
@@ -399,14 +390,15 @@ class Rearrangement:
         filters = np.broadcast_to(np.float32(), self.w_shape)
         source, target = (y, x) if self.backwards else (x, y)
         if for_filters:
-            direct, minimal = _costs(y, filters, x, y)
+            expected = costs(y, filters, x, y)
         else:
-            direct, minimal = _costs(source, filters, target, target)
+            expected = costs(source, filters, target, target)
         # Taps that are zero in the new form are none in the original one.
         phases = len(self.plan.height.taps) * len(self.plan.width.taps)
-        direct *= prod(w[3:]) / (prod(self.w_shape[3:]) * phases)
+        direct = expected.direct * prod(w[3:]) / (prod(self.w_shape[3:]) * phases)
         direct *= _DOTS if for_filters else _SUMS
-        return minimal + _COPY * (prod(x_shape) + prod(y_shape)) < direct
+        copies = _COPY * (prod(x_shape) + prod(y_shape))
+        return expected.minimal + expected.filters * _FILTER + copies < direct
 
 
 @lru_cache(maxsize=256)
@@ -488,10 +480,12 @@ def forward(
         source = _scratch.array("x", x_shape)
         gather(x[part], x_table, plan.step, source)
         if how.same_outputs:
-            winograd.forward(source, filters, y[part], plan.before, False, *epilogue)
+            winograd.forward(
+                source, filters, y[part], _ONES, plan.before, False, *epilogue
+            )
             continue
         target = _scratch.array("y", y_shape)
-        winograd.forward(source, filters, target, plan.before, False, *epilogue)
+        winograd.forward(source, filters, target, _ONES, plan.before, False, *epilogue)
         scatter(target, y_table, plan.output_step(), y[part])
 
 
@@ -506,7 +500,7 @@ def input_gradient(
         if not how.same_outputs:
             source = _scratch.array("y", y_shape)
             gather(y[part], y_table, plan.output_step(), source)
-        winograd.input_gradient(filters, source, target, plan.before, False)
+        winograd.input_gradient(filters, source, target, _ONES, plan.before, False)
         scatter(target, x_table, plan.step, x[part])
 
 
@@ -523,6 +517,8 @@ def filter_gradient(
             target = _scratch.array("y", y_shape)
             gather(y[part], y_table, plan.output_step(), target)
         filters = _scratch.array("w", how.w_shape)
-        winograd_filters.filter_gradient(source, target, filters, plan.before, False)
+        winograd_filters.filter_gradient(
+            source, target, filters, _ONES, plan.before, False
+        )
         total = total + filters  # a copy: the memory is used again
     plan.original_filters(total, _flipped(w, flip))

@@ -1,16 +1,18 @@
-"""Convolution by minimal filtering: two-dimensional, with 3x3 or 5x5 filters.
+"""Convolution by minimal filtering: two-dimensional, with small filters.
 
 The same contract as in :mod:`lasagne.kernels.conv`, whose law ties the three
-functions together; but for one group, stride and dilation one, a first spatial
-axis of size one, and square filters of 3 or 5 taps a side. There is a quarter
-of the products of a direct convolution with 3x3 filters, and 1/2.8 with 5x5;
-:func:`applies` tells when that gains more than the transforms cost.
+functions together; but for one group, dilation one, a first spatial axis of size one,
+and square filters: of 2, 3 or 5 taps a side, and of twice as many, or one less, with a
+stride of two. There is a quarter of the products of a direct convolution with 3x3
+filters, and 1/2.8 with 5x5; with a stride, 1/1.8 and 1/3.3. :func:`applies` tells when
+that gains more than the transforms cost.
 
 Method
 ------
-Outputs are divided into tiles of ``m x m``, ``m + taps - 1 = 6``. Each needs a
-tile of 6x6 of the input, which overlaps with its neighbours. With the matrices of
-:mod:`lasagne.kernels.minimal_filtering`, and the 36 points ``p`` of a tile ``t``,
+Outputs are divided into tiles of ``m x m``, ``m + taps - 1 = 6``, or 5 with two taps.
+Each needs a tile of 6x6 of the input, which overlaps with its neighbours. With the
+matrices of :mod:`lasagne.kernels.minimal_filtering`, and the 36 points ``p`` of a tile
+``t``,
 
     data     d[p, t, c]  from the tiles of the input      B^T . B
     filters  f[p, c, k]  from the filters                 G . G^T
@@ -35,6 +37,21 @@ and that of the input, in tiles that overlap and are added up,
 
 That is used where the output has fewer tiles than the input, and an image fits
 the first cache.
+
+**Strides.** Of two, there are four phases: rows and columns, each even or odd. A phase
+of the input only meets its phase of the filter, so that phases are channels:
+
+    sums     s[p, t, k]  = sum over phases q and c of  d[q, p, t, c] * f[q, p, c, k]
+
+Three taps make phases of one tap and of two. A zero in front makes four of them. The
+phase that begins with the zero has none at the first point, which is zero: of 4 x 25
+products for 4 x 4 outputs, that leaves 81, where direct sums have 144. Phases are
+ordered so that those that a point needs are neighbours.
+
+Gradients of the input have sums for each phase, which become phases of the input. With
+odd padding, one phase sees its outputs one later than the other. If the number of taps
+is odd, both have the same tiles with the zero behind the taps: tiles are mirrored,
+which puts it in front. If it is even, each phase has data of its own.
 
 Rounding errors are relative to the numbers that meet in a tile: an output that sees
 zeros only need not be exactly zero, and infinity spreads in its tile as NaN.
@@ -63,43 +80,51 @@ import sys
 from collections import namedtuple
 
 import numpy as np
-from numba import njit, types
+from numba import get_num_threads, njit, types
 
 from . import winograd_blocks
+from .ahead import call
 from .conv_blocks import ceil_divide
 from .conv_types import PART, called_from_outside, flat_type, kernel
-from .minimal_filtering import SIZE
 from .simd import VECTOR_BYTES, clear
-from .threads import num_threads, parallel_for
+from .threads import parallel_for
+from .views import flattened
 from .winograd_blocks import (
     FEWEST_ROWS,
+    FLAGS,
     MOST_ROWS,
+    MOST_VECTORS,
     PAIR,
-    POINTS,
+    PHASES,
     SHAPE,
     TILING,
+    Stack,
     block_at,
-    costs,
     count_blocks,
     count_panels,
+    count_phases,
     count_tiles,
-    divide_tiles,
     empty_stack,
+    from_either_end,
     images_of,
     images_type,
-    is_possible,
     load_tiles,
     most_tiles,
     panel_at,
     patch_at,
     patch_buffer,
+    phase_at,
+    phase_bits,
+    phases_at,
     stack_type,
     store_pixels,
-    tiles_that_fit,
+    way_of,
 )
+from .winograd_costs import costs, is_possible
+from .winograd_plans import plan_correlation
 from .winograd_simd import (
-    PRODUCT_VECTORS,
     add_data_sums,
+    copy_vector,
     filter_points,
     output_sums,
     products,
@@ -108,29 +133,14 @@ from .winograd_simd import (
 
 __all__ = ["MODULES", "applies", "forward", "input_gradient"]
 
-#: Bytes of the sums that are kept for a block.
-_SUMS_BYTES = 256 << 10
-
-#: Bytes of all filters that the caches hold.
-_FILTERS_BYTES = 4 << 20
-
-_MOST_VECTORS = max(PRODUCT_VECTORS)
-
-_NONE = (0, 0)
-
-_filter_points_3, _filter_points_5 = filter_points[3], filter_points[5]
-_output_sums_3, _output_sums_5 = output_sums[3], output_sums[5]
-
 #: Where the text of the kernels is written.
 MODULES = (sys.modules[__name__], *winograd_blocks.MODULES)
 
+#: From some images to others: what is done to sums before they are written, and how.
+Correlation = namedtuple("Correlation", "x y epilogue way")
 
-#: From ``x`` with ``w`` to ``y``: zeros before the rows and columns of ``x``, whether
-#: the channels of ``w`` are those of ``y``, whether taps are reversed, whether tiles
-#: are those of ``x``, which are added up in ``y``, and how they are divided.
-Correlation = namedtuple(
-    "Correlation", "x w y before backwards flip scatter epilogue tiling"
-)
+#: Flat filters, their shape, and whether rows and columns of taps are reversed.
+Filters = namedtuple("Filters", "values shape flips")
 
 #: Bias for each filter, threshold, and what replaces sums less than that.
 Epilogue = namedtuple("Epilogue", "bias threshold below")
@@ -143,21 +153,23 @@ def _epilogue(number):
 # ---------------------------------------------------------------------------
 # Costs
 
-#: Nanoseconds of one core for the transform of a filter, in all lanes.
+#: Nanoseconds of one core for the transform of a filter, or a phase, in all lanes.
 _FILTER = 90
 
 
-def applies(source, w, target, stride, dilation, groups):
+def applies(source, w, target, stride, dilation, groups, backwards=False):
     """Tell whether this module can compute a convolution, and faster than directly.
 
-    From ``x`` to ``y`` for :func:`forward`, and from ``y`` to ``x`` for
+    From ``x`` to ``y`` for :func:`forward`, and backwards, from ``y`` to ``x``, for
     :func:`input_gradient`. Not compiled: only Python asks.
     """
-    if not is_possible.py_func(source, w, target, stride, dilation, groups):
+    if not is_possible(source, w, target, stride, dilation, groups):
         return False
-    direct, minimal = costs.py_func(source, target, target, w.shape[3])
-    vectors = ceil_divide.py_func(target.shape[1], VECTOR_BYTES // w.itemsize)
-    return minimal + source.shape[1] * vectors * _FILTER < direct
+    step = stride[1]
+    # Tiles are those of the target, but of one of its phases.
+    outputs = source if backwards and step > 1 else target
+    expected = costs(source, w, target, outputs, step, backwards)
+    return expected.minimal + expected.filters * _FILTER < expected.direct
 
 
 # ---------------------------------------------------------------------------
@@ -172,78 +184,108 @@ def applies(source, w, target, stride, dilation, groups):
         _epilogue(number),
         PAIR,
         types.boolean,
+        PHASES,
         TILING,
         PAIR,
         flat_type(number),
         images_type(number),
     ),
-    position=8,
+    position=9,
     modules=MODULES,
 )
 def _store_tiles(
-    sums, column, vector, epilogue, before, overlap, tiling, patches, pixels, images
+    sums,
+    column,
+    vector,
+    epilogue,
+    before,
+    overlap,
+    phases,
+    tiling,
+    patches,
+    pixels,
+    images,
 ):
     """Make the outputs of some patches, for one vector of channels.
 
-    Their sums begin at some column. Tiles that overlap are added up; a patch is all
-    of an image then, with so many rows and columns before it.
+    Their sums begin at some column, those of each phase. Tiles that overlap are added
+    up; a patch is all of an image then. So many rows and columns are before those of
+    the images.
     """
     lanes = VECTOR_BYTES // pixels.itemsize
-    outputs = tiling.outputs
-    beyond = SIZE - outputs if overlap else 0
+    outputs, step, mirrored = tiling.outputs, phases.step, phases.mirrored
+    beyond = tiling.form.taps - 1 if overlap else 0
     values, pitch = sums.values, sums.pitch
+    phase_width = sums.width // phases.count
     bias, threshold, below = epilogue
-    first = vector * lanes
     start = column
     for index in range(patches[0], patches[1]):
         patch = patch_at(tiling, index)
-        rows = (patch.bottom - patch.top) * outputs + beyond
-        columns = (patch.right - patch.left) * outputs + beyond
-        step = columns * lanes
+        rows = ((patch.bottom - patch.top) * outputs + beyond) * step
+        columns = ((patch.right - patch.left) * outputs + beyond) * step
         if overlap:
-            clear(pixels, 0, rows * step)
-        for i in range(patch.bottom - patch.top):
-            for j in range(patch.right - patch.left):
-                to = (i * columns + j) * outputs * lanes
-                if overlap:
-                    add_data_sums(values, start, pitch, pixels, to, step)
-                elif outputs == 4:
-                    _output_sums_3(
-                        values,
-                        start,
-                        pitch,
-                        pixels,
-                        to,
-                        step,
-                        bias,
-                        first,
-                        threshold,
-                        below,
-                    )
-                else:
-                    _output_sums_5(
-                        values,
-                        start,
-                        pitch,
-                        pixels,
-                        to,
-                        step,
-                        bias,
-                        first,
-                        threshold,
-                        below,
-                    )
-                start += sums.width
+            clear(pixels, 0, rows * columns * lanes)
+        for phase in range(phases.count):
+            down, right = phase_at(phases, phase)
+            first = (down * columns + right) * lanes
+            line, pixel = columns * step * lanes, step * lanes
+            first, line = from_either_end(first, outputs, line, mirrored[0])
+            first, pixel = from_either_end(first, outputs, pixel, mirrored[1])
+            at = start + phase * phase_width
+            for i in range(patch.bottom - patch.top):
+                for j in range(patch.right - patch.left):
+                    to = first + (i * columns + j) * outputs * step * lanes
+                    if overlap:
+                        add_data_sums(values, at, pitch, pixels, to, line)
+                    else:
+                        output_sums(
+                            tiling.form.taps,
+                            values,
+                            at,
+                            pitch,
+                            pixels,
+                            to,
+                            line,
+                            pixel,
+                            bias,
+                            vector * lanes,
+                            threshold,
+                            below,
+                        )
+                    at += sums.width
+        tiles = (patch.bottom - patch.top) * (patch.right - patch.left)
+        start += tiles * sums.width
         store_pixels(
             pixels,
             images,
             patch.image,
             vector * lanes,
-            patch.top * outputs - before[0],
-            patch.left * outputs - before[1],
+            patch.top * outputs * step - before[0],
+            patch.left * outputs * step - before[1],
             rows,
             columns,
         )
+
+
+@njit(**PART)
+def _turn_taps(w, start, size, pitch, targets, flips, front, window, tile):
+    """Turn filters into vectors of targets, with zeros in front of rows and columns.
+
+    A window begins with these zeros. The taps as they are go to a tile behind it. Rows
+    and columns are flipped or not.
+    """
+    lanes = VECTOR_BYTES // w.itemsize
+    taps, width = size * size, size + front
+    for t in range(0, taps, lanes):
+        rows_to_lanes(
+            w, start + t, pitch, targets, taps - t, window, tile + t * lanes, lanes
+        )
+    for row in range(size):
+        down = front + (size - 1 - row if flips[0] else row)
+        for column in range(size):
+            right = front + (size - 1 - column if flips[1] else column)
+            at = tile + (row * size + column) * lanes
+            copy_vector(window, at, (down * width + right) * lanes)
 
 
 @called_from_outside(
@@ -252,22 +294,24 @@ def _store_tiles(
         flat_type(number),
         SHAPE,
         types.boolean,
-        types.boolean,
+        FLAGS,
+        types.int64,
+        TILING,
         stack_type(number),
         types.int64,
     ),
     position=1,
     modules=MODULES,
 )
-def _transform_panel(number, w, shape, backwards, flip, filters, origin):
+def _transform_panel(number, w, shape, backwards, flips, rows, tiling, filters, origin):
     """Transform the filters of one panel of targets: channels, if backwards.
 
     Panels follow each other, from the one that begins with some vector on; in a
-    panel, sources are rows.
+    panel, phase after phase, sources are rows, with zeros up to so many rows.
     """
+    form, phases = tiling.form, count_phases(tiling.form)
     lanes = VECTOR_BYTES // w.itemsize
-    taps = shape[3]
-    size = taps * taps
+    size = shape[3] * shape[3]
     sources, source_step = shape[1], size
     targets, target_step = shape[0], size * shape[1]
     if backwards:
@@ -278,31 +322,45 @@ def _transform_panel(number, w, shape, backwards, flip, filters, origin):
             source_step,
         )
     begin, end = panel_at(ceil_divide(targets, lanes), number)
-    # Turning writes whole squares of vectors, upwards or downwards.
-    at = lanes * lanes
-    step = -lanes if flip else lanes
-    tile = np.empty(size * lanes + 2 * at, w.dtype)
+    width = shape[3] + form.front
+    tile = width * width * lanes
+    # Whole squares are turned.
+    window = np.zeros(tile + (size + lanes) * lanes, w.dtype)
+    values, pitch = filters.values, filters.pitch
+    line = (end - begin) * lanes
+    start = (begin - origin) * phases * rows * lanes
+    for point in range(tiling.points * tiling.points):
+        for phase in range(phases):
+            to = start + (phase * rows + sources) * line + point * pitch
+            clear(values, to, (rows - sources) * line)
     for vector in range(begin, end):
         for source in range(sources):
-            start = source * source_step + vector * lanes * target_step
-            for t in range(0, size, lanes):
-                rows_to_lanes(
-                    w,
-                    start + t,
-                    target_step,
-                    targets - vector * lanes,
-                    size - t,
-                    tile,
-                    at + (size - 1 - t if flip else t) * lanes,
-                    step,
+            first = source * source_step + vector * lanes * target_step
+            _turn_taps(
+                w,
+                first,
+                shape[3],
+                target_step,
+                targets - vector * lanes,
+                flips,
+                form.front,
+                window,
+                tile,
+            )
+            for phase in range(phases):
+                row, column = phase_bits(phases, phase)
+                to = start + (phase * rows + source) * line
+                to += (vector - begin) * lanes
+                filter_points(
+                    form.taps,
+                    window,
+                    (row * width + column) * lanes,
+                    form.phases * width * lanes,
+                    form.phases * lanes,
+                    values,
+                    to,
+                    pitch,
                 )
-            to = (begin - origin) * sources + source * (end - begin) + vector - begin
-            to *= lanes
-            values, pitch = filters.values, filters.pitch
-            if taps == 3:
-                _filter_points_3(tile, at, 3 * lanes, values, to, pitch)
-            else:
-                _filter_points_5(tile, at, 5 * lanes, values, to, pitch)
 
 
 # ---------------------------------------------------------------------------
@@ -314,24 +372,48 @@ def _transform_panel(number, w, shape, backwards, flip, filters, origin):
         stack_type(number),
         types.int64,
         types.int64,
+        types.int64,
         flat_type(number),
         types.int64,
         types.int64,
         types.int64,
         types.int64,
+        types.int64,
+        TILING,
         stack_type(number),
         types.int64,
     ),
-    position=3,
+    position=4,
     modules=MODULES,
 )
-def _multiply(data, row, tiles, filters, at, pitch, sources, vectors, sums, column):
+def _multiply(
+    data,
+    row,
+    shift,
+    tiles,
+    filters,
+    at,
+    pitch,
+    sources,
+    vectors,
+    phase,
+    tiling,
+    sums,
+    column,
+):
     """Multiply rows of data by a panel of filters: sums from some column on.
 
-    The panel begins somewhere in the flat array of all filters.
+    The data begin at a shift. The panel begins somewhere in the flat array of all
+    filters. It is that of one phase, or of all phases of its sources, if the phase is
+    -1.
     """
     lanes = VECTOR_BYTES // filters.itemsize
-    for p in range(POINTS):
+    for p in range(tiling.points * tiling.points):
+        first, last = phases_at(tiling.form, p // tiling.points, p % tiling.points)
+        if phase < 0:
+            begin, end = first * sources, last * sources
+        else:
+            begin, end = 0, sources if first <= phase < last else 0
         tile = 0
         while tile < tiles:
             rows = MOST_ROWS if tiles - tile > FEWEST_ROWS else FEWEST_ROWS
@@ -339,13 +421,13 @@ def _multiply(data, row, tiles, filters, at, pitch, sources, vectors, sums, colu
                 rows,
                 vectors,
                 data.values,
-                p * data.pitch + (row + tile) * data.width,
+                p * data.pitch + (row + tile) * data.width + shift + begin,
                 data.width,
                 1,
                 filters,
-                at + p * pitch,
+                at + p * pitch + begin * vectors * lanes,
                 vectors * lanes,
-                sources,
+                end - begin,
                 sums.values,
                 p * sums.pitch + tile * sums.width + column,
                 sums.width,
@@ -356,14 +438,15 @@ def _multiply(data, row, tiles, filters, at, pitch, sources, vectors, sums, colu
 @njit(**PART)
 def _load(correlation, patches, pixels, data, row):
     """Transform the tiles that filters meet, to rows from some row on."""
-    overlap = not correlation.scatter
+    way, lanes = correlation.way, VECTOR_BYTES // pixels.itemsize
     load_tiles(
         correlation.x,
-        correlation.before if overlap else _NONE,
+        way.before_x,
         0,
-        data.width // (VECTOR_BYTES // pixels.itemsize),
-        overlap,
-        correlation.tiling,
+        way.width // way.phases_x.count // lanes,
+        not way.scatter,
+        way.phases_x,
+        way.tiling,
         patches,
         pixels,
         data,
@@ -378,55 +461,64 @@ def _do_panels(correlation, first, last, row, patches, data, filters, sums, pixe
     The rows belong to some patches. The filters are those of all panels, or of the
     first.
     """
-    _, _, y, before, _, _, scatter, epilogue, tiling = correlation
+    y, way = correlation.y, correlation.way
+    tiling, phases, sources = way.tiling, way.phases_y, way.rows
     lanes = VECTOR_BYTES // pixels.itemsize
     vectors = ceil_divide(y.shape[1], lanes)
     start, stop = panel_at(vectors, first)[0], panel_at(vectors, last - 1)[1]
     origin = 0 if filters.width == vectors * lanes else start
-    sources = correlation.x.shape[1]
     tiles = count_tiles(tiling, patches[0], patches[1])
+    sums = Stack(sums.values, sums.pitch, phases.count * (stop - start) * lanes)
+    # Each phase has data of its own, or all have the same.
+    shift = way.width // way.phases_x.count if way.phases_x.count > 1 else 0
     for number in range(first, last):
         begin, end = panel_at(vectors, number)
-        _multiply(
-            data,
-            row,
-            tiles,
-            filters.values,
-            (begin - origin) * lanes * sources,
-            filters.pitch,
-            sources,
-            end - begin,
-            sums,
-            (begin - start) * lanes,
-        )
-    before = before if scatter else _NONE
+        at = (begin - origin) * count_phases(tiling.form) * sources * lanes
+        for phase in range(phases.count):
+            _multiply(
+                data,
+                row,
+                phase * shift,
+                tiles,
+                filters.values,
+                at + phase * sources * (end - begin) * lanes,
+                filters.pitch,
+                sources,
+                end - begin,
+                phase if way.backwards else -1,
+                tiling,
+                sums,
+                (phase * (stop - start) + begin - start) * lanes,
+            )
     for vector in range(start, stop):
-        column = (vector - start) * lanes
         _store_tiles(
-            sums, column, vector, epilogue, before, scatter, tiling, patches, pixels, y
+            sums,
+            (vector - start) * lanes,
+            vector,
+            correlation.epilogue,
+            way.before_y,
+            way.scatter,
+            phases,
+            tiling,
+            patches,
+            pixels,
+            y,
         )
 
 
 @njit(**PART)
-def _data_width(correlation, lanes):
-    """Return the channels of the data, with those that fill the last vector."""
-    return ceil_divide(correlation.x.shape[1], lanes) * lanes
-
-
-@njit(**PART)
-def _block_tasks(worker, workers, parts, together, correlation, filters):
-    """Do what one of the workers has to do: some panels of some blocks.
-
-    So many panels together.
-    """
-    tiling, like = correlation.tiling, filters.values
-    lanes = VECTOR_BYTES // like.itemsize
+def _block_tasks(worker, correlation, filters, work):
+    """Do what one of the workers has to do: some panels of some blocks."""
+    _, parts, together, workers = work
+    way, like = correlation.way, filters.values
+    tiling, lanes = way.tiling, VECTOR_BYTES // like.itemsize
     vectors = ceil_divide(correlation.y.shape[1], lanes)
     panels = count_panels(vectors)
     pixels = patch_buffer(tiling, like)
     most = most_tiles(tiling)
-    data = empty_stack(most, _data_width(correlation, lanes), like)
-    sums = empty_stack(most, min(together * _MOST_VECTORS, vectors) * lanes, like)
+    data = empty_stack(tiling, most, way.width, like)
+    width = min(together * MOST_VECTORS, vectors) * lanes
+    sums = empty_stack(tiling, most, way.phases_y.count * width, like)
     tasks = count_blocks(tiling) * parts
     done = -1
     for task in range(tasks * worker // workers, tasks * (worker + 1) // workers):
@@ -442,52 +534,64 @@ def _block_tasks(worker, workers, parts, together, correlation, filters):
 
 
 @njit(**PART)
-def _transform_task(panel, correlation, filters):
+def _transform_task(panel, w, way, filters):
     """Transform one of all panels."""
-    _, w, _, _, backwards, flip, _, _, _ = correlation
-    _transform_panel(panel, w.values, w.shape, backwards, flip, filters, 0)
+    _transform_panel(
+        panel,
+        w.values,
+        w.shape,
+        way.backwards,
+        w.flips,
+        way.rows,
+        way.tiling,
+        filters,
+        0,
+    )
 
 
 @njit(**PART)
-def _by_blocks(correlation):
+def _by_blocks(correlation, w, work):
     """Transform all filters, then do block after block."""
-    tiling, like = correlation.tiling, correlation.x.values
-    lanes = VECTOR_BYTES // like.itemsize
+    way = correlation.way
+    lanes = VECTOR_BYTES // w.values.itemsize
     vectors = ceil_divide(correlation.y.shape[1], lanes)
-    panels = count_panels(vectors)
-    filters = empty_stack(correlation.x.shape[1], vectors * lanes, like)
-    parallel_for(_transform_task, panels, (correlation, filters))
-    # Few blocks: each thread computes some of the panels.
-    threads, blocks = num_threads(), count_blocks(tiling)
-    parts = min(panels, ceil_divide(2 * threads, blocks))
-    workers = min(threads, blocks * parts)
-    panel_bytes = most_tiles(tiling) * POINTS * _MOST_VECTORS * VECTOR_BYTES
-    together = max(1, min(_SUMS_BYTES // panel_bytes, ceil_divide(panels, parts)))
-    arguments = (workers, parts, together, correlation, filters)
-    parallel_for(_block_tasks, workers, arguments)
+    height = count_phases(way.tiling.form) * way.rows
+    filters = empty_stack(way.tiling, height, vectors * lanes, w.values)
+    parallel_for(_transform_task, count_panels(vectors), (w, way, filters))
+    parallel_for(_block_tasks, work.workers, (correlation, filters, work))
 
 
 @njit(**PART)
 def _load_task(block, correlation, data):
     """Transform one of all blocks of data."""
-    tiling = correlation.tiling
+    tiling = correlation.way.tiling
     pixels = patch_buffer(tiling, data.values)
     row = block * most_tiles(tiling)
     _load(correlation, block_at(tiling, block), pixels, data, row)
 
 
 @njit(**PART)
-def _panel_task(panel, correlation, data):
+def _panel_task(panel, correlation, w, data):
     """Do all blocks of one panel."""
-    _, w, y, _, backwards, flip, _, _, tiling = correlation
-    like = data.values
+    way, tiling, like = correlation.way, correlation.way.tiling, data.values
     lanes = VECTOR_BYTES // like.itemsize
-    begin, end = panel_at(ceil_divide(y.shape[1], lanes), panel)
+    begin, end = panel_at(ceil_divide(correlation.y.shape[1], lanes), panel)
     pixels = patch_buffer(tiling, like)
-    most = most_tiles(tiling)
-    filters = empty_stack(correlation.x.shape[1], (end - begin) * lanes, like)
-    _transform_panel(panel, w.values, w.shape, backwards, flip, filters, begin)
-    sums = empty_stack(most, (end - begin) * lanes, like)
+    most, width = most_tiles(tiling), (end - begin) * lanes
+    height = count_phases(tiling.form) * way.rows
+    filters = empty_stack(tiling, height, width, like)
+    _transform_panel(
+        panel,
+        w.values,
+        w.shape,
+        way.backwards,
+        w.flips,
+        way.rows,
+        tiling,
+        filters,
+        begin,
+    )
+    sums = empty_stack(tiling, most, way.phases_y.count * width, like)
     for block in range(count_blocks(tiling)):
         patches, row = block_at(tiling, block), block * most
         _do_panels(
@@ -496,111 +600,58 @@ def _panel_task(panel, correlation, data):
 
 
 @njit(**PART)
-def _by_panels(correlation):
+def _by_panels(correlation, w):
     """Transform all data, then do panel after panel of filters."""
-    tiling, like = correlation.tiling, correlation.x.values
-    lanes = VECTOR_BYTES // like.itemsize
-    blocks = count_blocks(tiling)
-    width = _data_width(correlation, lanes)
-    data = empty_stack(blocks * most_tiles(tiling), width, like)
+    way = correlation.way
+    lanes, blocks = VECTOR_BYTES // w.values.itemsize, count_blocks(way.tiling)
+    rows = blocks * most_tiles(way.tiling)
+    data = empty_stack(way.tiling, rows, way.width, w.values)
     parallel_for(_load_task, blocks, (correlation, data))
     panels = count_panels(ceil_divide(correlation.y.shape[1], lanes))
-    parallel_for(_panel_task, panels, (correlation, data))
+    parallel_for(_panel_task, panels, (correlation, w, data))
 
 
-@called_from_outside(
-    lambda number: (
-        images_type(number),
-        images_type(number),
-        images_type(number),
-        PAIR,
-        types.boolean,
-        types.boolean,
-        flat_type(number),
-        number,
-        number,
-    ),
-    position=7,
-    modules=MODULES,
-)
-def _correlate(x, w, y, before, backwards, flip, bias, threshold, below):
-    """Correlate images with filters, whose channels are the targets if backwards."""
-    lanes, taps = VECTOR_BYTES // bias.itemsize, w.shape[3]
-    sources, vectors = x.shape[1], ceil_divide(y.shape[1], lanes)
-    kept = ceil_divide(sources, lanes) + min(vectors, 2 * _MOST_VECTORS)
-    wanted, blocks = tiles_that_fit(kept), 2 * num_threads()
-    tiling = divide_tiles(y.shape, taps, wanted, blocks)
-    other = divide_tiles(x.shape, taps, wanted, blocks)
-    # Tiles may be those of the source if they are fewer, as with filters that reach
-    # far beyond its edges: they overlap in the target, which one patch must hold.
-    scatter = (
-        backwards
-        and other.grid == (1, 1)
-        and other.tiles[0] * other.tiles[1] < tiling.tiles[0] * tiling.tiles[1]
-    )
-    if scatter:
-        tiling, flip = other, not flip
-        before = taps - 1 - before[0], taps - 1 - before[1]
-    correlation = Correlation(
-        x,
-        w,
-        y,
-        before,
-        backwards,
-        flip,
-        scatter,
-        Epilogue(bias, threshold, below),
-        tiling,
-    )
-    filters = sources * vectors * VECTOR_BYTES * POINTS
-    data = count_blocks(tiling) * most_tiles(tiling) * sources
-    if filters > max(data * bias.itemsize * POINTS, _FILTERS_BYTES):
-        _by_panels(correlation)
+@kernel(MODULES)
+def correlate(x, w, y, plan, bias, threshold, below):
+    """Overwrite ``y`` with sums over ``x``. Biases fill whole vectors."""
+    way, flips, work = way_of(plan)
+    epilogue = Epilogue(bias, threshold, below)
+    correlation = Correlation(images_of(x), images_of(y), epilogue, way)
+    filters = Filters(flattened(w), w.shape, flips)
+    if work.by_panels:
+        _by_panels(correlation, filters)
     else:
-        _by_blocks(correlation)
+        _by_blocks(correlation, filters, work)
 
 
-@njit(**PART)
-def _filled_up(bias, lanes):
-    """Copy biases, with zeros that fill the last vector."""
-    filled = np.zeros(ceil_divide(len(bias), lanes) * lanes, bias.dtype)
-    for i in range(len(bias)):  # a slice would cost seconds of compiling
-        filled[i] = bias[i]
+# ---------------------------------------------------------------------------
+# For Python
+
+
+def _biases(y, bias):
+    """Return biases with zeros that fill the last vector."""
+    lanes = VECTOR_BYTES // y.itemsize
+    filled = np.zeros(-(-y.shape[1] // lanes) * lanes, y.dtype)
+    filled[: y.shape[1]] = bias
     return filled
 
 
-@kernel(MODULES)
-def forward(x, w, y, before, flip, bias, threshold, below):
+def _correlate(x, w, y, stride, before, flip, backwards, *epilogue):
+    shapes, geometry = (x.shape, w.shape, y.shape), (tuple(stride), tuple(before))
+    threads = get_num_threads()
+    plan = plan_correlation(*shapes, *geometry, bool(flip), backwards, threads)
+    call(correlate, x, w, y, plan, *epilogue)
+
+
+def forward(x, w, y, stride, before, flip, bias, threshold, below):
     """Overwrite ``y`` with the correlation of ``x`` and ``w``."""
-    if y.size == 0:
-        return
-    _correlate(
-        images_of(x),
-        images_of(w),
-        images_of(y),
-        (before[1], before[2]),
-        False,
-        flip,
-        _filled_up(bias, VECTOR_BYTES // x.itemsize),
-        threshold,
-        below,
-    )
+    if y.size:
+        epilogue = _biases(y, bias), threshold, below
+        _correlate(x, w, y, stride, before, flip, False, *epilogue)
 
 
-@kernel(MODULES)
-def input_gradient(w, y, x, before, flip):
+def input_gradient(w, y, x, stride, before, flip):
     """Overwrite ``x`` with the gradient that ``y`` sends back through ``w``."""
-    if x.size == 0:
-        return
-    lanes = VECTOR_BYTES // x.itemsize
-    _correlate(
-        images_of(y),
-        images_of(w),
-        images_of(x),
-        (w.shape[3] - 1 - before[1], w.shape[4] - 1 - before[2]),
-        True,
-        not flip,
-        np.zeros(ceil_divide(x.shape[1], lanes) * lanes, x.dtype),
-        x.dtype.type(-np.inf),
-        x.dtype.type(0),
-    )
+    if x.size:
+        epilogue = _biases(x, 0), x.dtype.type(-np.inf), x.dtype.type(0)
+        _correlate(y, w, x, stride, before, flip, True, *epilogue)

@@ -26,57 +26,55 @@ from .winograd_simd import (
 
 __all__ = [
     "FEWEST_ROWS",
+    "FLAGS",
     "MODULES",
     "MOST_ROWS",
+    "MOST_VECTORS",
+    "ONE_PHASE",
     "PAIR",
+    "PHASES",
     "POINTS",
     "SHAPE",
     "TILING",
+    "Form",
     "Images",
     "Patch",
+    "Phases",
     "Stack",
+    "Sums",
     "Tiling",
+    "Way",
+    "Work",
     "block_at",
-    "costs",
     "count_blocks",
     "count_panels",
+    "count_phases",
     "count_tiles",
-    "divide_tiles",
     "empty_stack",
+    "from_either_end",
     "images_of",
     "images_type",
-    "is_possible",
     "load_tiles",
     "matrix_pitch",
     "most_tiles",
     "panel_at",
     "patch_at",
     "patch_buffer",
+    "phase_at",
+    "phase_bits",
+    "phases_at",
     "stack_type",
     "store_pixels",
-    "tiles_that_fit",
+    "sums_of",
+    "way_of",
 ]
 
-_output_points_3, _output_points_5 = output_points[3], output_points[5]
-
-# ---------------------------------------------------------------------------
-# Sizes of blocks. What was tried and what it gave is in benchmarks/log.md.
-
-#: Bytes of a patch, which is what the first cache holds beside the rest.
-_PATCH_BYTES = 24 << 10
-
-#: Bytes of what is kept for the tiles of a block.
-_BLOCK_BYTES = 640 << 10
-
-#: Tiles of a block, at least and at most, where there are that many.
-_FEWEST_TILES, _MOST_TILES = 32, 128
-
-#: Points of a tile.
+#: Points of a tile, at most.
 POINTS = SIZE * SIZE
 
 #: Rows of a tile of a product, two choices, and its vectors.
 MOST_ROWS, FEWEST_ROWS = PRODUCT_ROWS
-_MOST_VECTORS = max(PRODUCT_VECTORS)
+MOST_VECTORS = max(PRODUCT_VECTORS)
 
 #: Where the text of these functions is written.
 MODULES = (
@@ -93,18 +91,52 @@ Images = namedtuple("Images", "values shape")
 #: and from one row to the next.
 Stack = namedtuple("Stack", "values pitch width")
 
-#: How outputs are divided: outputs along a tile; tiles of an image, down and
-#: across; tiles of a patch; patches of an image; patches of all images; patches
-#: of a block.
-Tiling = namedtuple("Tiling", "outputs tiles patch grid patches at_once")
+#: How filters become ones for tiles: the taps along one of their phases; how many
+#: phases there are along an axis, which is the stride, one or two; and how many zeros
+#: are put in front of the taps of a filter for that.
+Form = namedtuple("Form", "taps phases front")
+
+#: How the phases of images lie: how many there are; pixels from one of a phase to the
+#: next; rows and columns from one phase to the next, which may be negative; and
+#: whether tiles are mirrored, down and across.
+Phases = namedtuple("Phases", "count step apart mirrored")
+
+#: Those of images without any.
+ONE_PHASE = Phases(1, 1, (0, 0), (False, False))
+
+#: How outputs are divided: the form of the filters; points and outputs along a tile;
+#: tiles of an image, down and across; tiles of a patch; patches of an image; patches
+#: of all images; patches of a block.
+Tiling = namedtuple("Tiling", "form points outputs tiles patch grid patches at_once")
+
+#: How ``y`` follows from ``x``: rows and columns that tiles have before those of ``x``,
+#: and of ``y``; the phases of both; whether it is the way back, so that filters have
+#: phases for ``y``; whether tiles are those of ``x``, which are added up in ``y``; rows
+#: of each phase of a panel of filters, and columns of the data; the tiles.
+Way = namedtuple(
+    "Way", "before_x before_y phases_x phases_y backwards scatter rows width tiling"
+)
+
+#: How the work is divided: whether panels are outermost; or else into how many parts
+#: they are divided, how many are done together, and by how many workers.
+Work = namedtuple("Work", "by_panels parts together workers")
+
+#: How a gradient of filters between ``x`` and ``y`` is computed: rows and columns that
+#: tiles have before those of ``x``; its phases; columns of the data; the shares of
+#: blocks, and into how many parts each is divided, or groups of filters; the tiles.
+Sums = namedtuple("Sums", "before phases width shares parts groups tiling")
 
 #: Some tiles of one image: first and one after the last, down and across.
 Patch = namedtuple("Patch", "image top bottom left right")
 
+FLAGS = types.UniTuple(types.boolean, 2)
 PAIR = types.UniTuple(types.int64, 2)
+PHASES = types.NamedTuple((types.int64, types.int64, PAIR, FLAGS), Phases)
 SHAPE = types.UniTuple(types.int64, 5)
+FORM = types.NamedUniTuple(types.int64, 3, Form)
 TILING = types.NamedTuple(
-    (types.int64, PAIR, PAIR, PAIR, types.int64, types.int64), Tiling
+    (FORM, types.int64, types.int64, PAIR, PAIR, PAIR, types.int64, types.int64),
+    Tiling,
 )
 
 
@@ -139,100 +171,129 @@ def matrix_pitch(rows, width, lanes):
 
 
 @njit(**PART)
-def empty_stack(rows, width, like):
-    """Allocate a matrix for each point, of rows of some elements."""
+def empty_stack(tiling, rows, width, like):
+    """Allocate a matrix for each point of a tile, of rows of some elements."""
     pitch = matrix_pitch(rows, width, VECTOR_BYTES // like.itemsize)
-    return Stack(np.empty(POINTS * pitch, like.dtype), pitch, width)
+    return Stack(
+        np.empty(tiling.points * tiling.points * pitch, like.dtype), pitch, width
+    )
 
 
 # ---------------------------------------------------------------------------
-# Costs
-
-#: Nanoseconds of one core, for: a multiplication and addition in all lanes, of a
-#: direct convolution and of a product of matrices; and the transforms of a tile, to
-#: and from vectors of channels. Only their ratios matter.
-_DIRECT, _PRODUCT, _TO_POINTS, _FROM_POINTS = 0.4, 0.29, 130, 100
+# Phases
 
 
 @njit(**PART)
-def is_possible(source, w, target, stride, dilation, groups):
-    """Tell whether minimal filtering can compute a convolution of float32."""
-    ones = (1, 1, 1)
-    return (
-        (w.shape[3] == 3 or w.shape[3] == 5)
-        and w.shape[4] == w.shape[3]
-        and w.shape[2] == 1
-        and source.shape[2] == 1
-        and target.shape[2] == 1
-        and stride == ones
-        and dilation == ones
-        and groups == 1
-        and w.itemsize == 4
+def _phases(plan, at):
+    apart = plan[at + 2], plan[at + 3]
+    mirrored = plan[at + 4] != 0, plan[at + 5] != 0
+    return Phases(plan[at], plan[at + 1], apart, mirrored)
+
+
+@njit(**PART)
+def _tiling(plan, at):
+    return Tiling(
+        Form(plan[at], plan[at + 1], plan[at + 2]),
+        plan[at + 3],
+        plan[at + 4],
+        (plan[at + 5], plan[at + 6]),
+        (plan[at + 7], plan[at + 8]),
+        (plan[at + 9], plan[at + 10]),
+        plan[at + 11],
+        plan[at + 12],
     )
 
 
 @njit(**PART)
-def costs(source, target, outputs, taps):
-    """Estimate the time of a direct convolution, and of one by minimal filtering.
+def way_of(plan):
+    """Return a :data:`Way`, whether taps are reversed, and :data:`Work`.
 
-    Without what does not depend on the number of tiles. Those are tiles of outputs.
-    Calls nothing that is compiled, so that Python can call it uncompiled.
+    From an array of their numbers: it takes microseconds to call a function with tuples
+    of as many.
     """
-    lanes = VECTOR_BYTES // source.itemsize
-    sources, targets = source.shape[1], -(-target.shape[1] // lanes)
-    size = SIZE + 1 - taps
-    images, height, width = outputs.shape[0], outputs.shape[3], outputs.shape[4]
-    tiles = images * -(-height // size) * -(-width // size)
-    # The direct one computes what is between rows, too.
-    vectors = -(-images * height * (width + taps // 2) // lanes)
-    direct = vectors * taps * taps * sources * target.shape[1] * _DIRECT
-    minimal = POINTS * sources * targets * _PRODUCT
-    minimal += -(-sources // lanes) * _TO_POINTS + targets * _FROM_POINTS
-    return direct, tiles * minimal
+    way = Way(
+        (plan[0], plan[1]),
+        (plan[2], plan[3]),
+        _phases(plan, 4),
+        _phases(plan, 10),
+        plan[16] != 0,
+        plan[17] != 0,
+        plan[18],
+        plan[19],
+        _tiling(plan, 20),
+    )
+    work = Work(plan[35] != 0, plan[36], plan[37], plan[38])
+    return way, (plan[33] != 0, plan[34] != 0), work
+
+
+@njit(**PART)
+def sums_of(plan):
+    """Return :data:`Sums`, and whether there are groups, from their numbers."""
+    sums = Sums(
+        (plan[0], plan[1]),
+        _phases(plan, 2),
+        plan[8],
+        plan[9],
+        plan[10],
+        plan[11],
+        _tiling(plan, 12),
+    )
+    return sums, plan[25] != 0
+
+
+@njit(**PART)
+def count_phases(form):
+    """Count the phases of both axes."""
+    return form.phases * form.phases
+
+
+@njit(**PART)
+def phase_bits(count, number):
+    """Return which phase it is along rows, and along columns.
+
+    Neighbours have one of both in common, as in a Gray code.
+    """
+    if count == 1:
+        return 0, 0
+    return 1 - number // 2, (number ^ (number >> 1)) & 1
+
+
+@njit(**PART)
+def phase_at(phases, number):
+    """Return the row and the column that a phase begins with."""
+    row, column = phase_bits(phases.count, number)
+    down, right = phases.apart
+    return (
+        row * down if down > 0 else (row - 1) * down,
+        column * right if right > 0 else (column - 1) * right,
+    )
+
+
+@njit(**PART)
+def from_either_end(start, count, step, mirrored):
+    """Return where an axis begins, and its step: at its end, if it is mirrored."""
+    if mirrored:
+        return start + (count - 1) * step, -step
+    return start, step
+
+
+@njit(**PART)
+def phases_at(form, row, column):
+    """Return the first phase that has products at a point, and one after the last.
+
+    Where there is a zero in front of a filter, its first phase along that axis has
+    none at the first point. The order of :func:`phase_bits` is chosen for that.
+    """
+    if form.front == 0:
+        return 0, count_phases(form)
+    first = 1 if column == 0 else 0
+    if row == 0:
+        return first, 2
+    return first, 3 if column == 0 else 4
 
 
 # ---------------------------------------------------------------------------
 # Patches and blocks
-
-
-@njit(**PART)
-def _evenly(size, most):
-    """Divide a size into parts that are about equal; return parts and their size."""
-    parts = ceil_divide(size, max(1, min(most, size)))
-    return parts, ceil_divide(size, parts)
-
-
-@njit(**PART)
-def tiles_that_fit(vectors):
-    """Return how many tiles make a block, of so many vectors of channels each."""
-    fitting = _BLOCK_BYTES // (POINTS * vectors * VECTOR_BYTES)
-    return min(max(fitting, _FEWEST_TILES), _MOST_TILES)
-
-
-@njit(**PART)
-def divide_tiles(shape, taps, wanted, blocks):
-    """Choose patches, and blocks of as many tiles as wanted, about.
-
-    There are at least so many blocks, if outputs of such a shape have enough tiles.
-    """
-    outputs = SIZE + 1 - taps
-    down, across = ceil_divide(shape[3], outputs), ceil_divide(shape[4], outputs)
-    wanted = max(1, min(wanted, ceil_divide(shape[0] * down * across, blocks)))
-    patches_across, wide = _evenly(across, wanted)
-    columns = wide * outputs + taps - 1
-    rows = _PATCH_BYTES // (columns * VECTOR_BYTES)
-    most = min((rows - taps + 1) // outputs, wanted // wide)
-    patches_down, high = _evenly(down, most)
-    patches = shape[0] * patches_down * patches_across
-    at_once = max(1, min(wanted // (high * wide), patches))
-    return Tiling(
-        outputs,
-        (down, across),
-        (high, wide),
-        (patches_down, patches_across),
-        patches,
-        at_once,
-    )
 
 
 @njit(**PART)
@@ -279,22 +340,22 @@ def patch_at(tiling, index):
 def patch_buffer(tiling, like):
     """Allocate what holds the pixels of any patch, and what turning adds to them."""
     lanes = VECTOR_BYTES // like.itemsize
-    beyond = SIZE - tiling.outputs
-    rows = tiling.patch[0] * tiling.outputs + beyond
-    columns = tiling.patch[1] * tiling.outputs + beyond
+    beyond = tiling.form.taps - 1
+    rows = (tiling.patch[0] * tiling.outputs + beyond) * tiling.form.phases
+    columns = (tiling.patch[1] * tiling.outputs + beyond) * tiling.form.phases
     return np.empty((rows * columns + lanes) * lanes, like.dtype)
 
 
 @njit(**PART)
 def count_panels(vectors):
     """Count the panels of so many vectors."""
-    return ceil_divide(vectors, _MOST_VECTORS)
+    return ceil_divide(vectors, MOST_VECTORS)
 
 
 @njit(**PART)
 def panel_at(vectors, number):
     """Return where a panel of vectors begins, and where it ends."""
-    panels = ceil_divide(vectors, _MOST_VECTORS)
+    panels = ceil_divide(vectors, MOST_VECTORS)
     return vectors * number // panels, vectors * (number + 1) // panels
 
 
@@ -366,51 +427,86 @@ def store_pixels(pixels, images, image, channel, row, column, rows, columns):
         types.int64,
         types.int64,
         types.boolean,
+        PHASES,
         TILING,
         PAIR,
         flat_type(number),
         stack_type(number),
         types.int64,
     ),
-    position=7,
+    position=8,
     modules=MODULES,
 )
 def load_tiles(
-    images, before, begin, end, overlap, tiling, patches, pixels, points, row
+    images,
+    before,
+    begin,
+    end,
+    overlap,
+    phases,
+    tiling,
+    patches,
+    pixels,
+    points,
+    row,
 ):
     """Transform the tiles of some patches, for some vectors of channels.
 
-    To rows of points from some row on. Tiles overlap if they are data, for filters
-    that reach beyond their outputs; the others are the outputs themselves. So many
-    zeros are before the rows and columns of images.
+    To rows of points from some row on, phase after phase. Tiles overlap if they are
+    data, for filters that reach beyond their outputs; the others are the outputs
+    themselves. So many zeros are before the rows and columns of images.
     """
     lanes = VECTOR_BYTES // pixels.itemsize
-    outputs = tiling.outputs
-    beyond = SIZE - outputs if overlap else 0
+    outputs, step, mirrored = tiling.outputs, phases.step, phases.mirrored
+    taps = tiling.form.taps
+    beyond = taps - 1 if overlap else 0
     values, pitch = points.values, points.pitch
+    phase_width = points.width // phases.count
     for vector in range(begin, end):
         to = row * points.width + (vector - begin) * lanes
         for index in range(patches[0], patches[1]):
             patch = patch_at(tiling, index)
+            rows = (patch.bottom - patch.top) * outputs + beyond
+            rows = (rows - 1) * step + 1 + phases.apart[0]
             columns = (patch.right - patch.left) * outputs + beyond
+            columns = (columns - 1) * step + 1 + phases.apart[1]
             _load_pixels(
                 images,
                 patch.image,
                 vector * lanes,
-                patch.top * outputs - before[0],
-                patch.left * outputs - before[1],
-                (patch.bottom - patch.top) * outputs + beyond,
+                patch.top * outputs * step - before[0],
+                patch.left * outputs * step - before[1],
+                rows,
                 columns,
                 pixels,
             )
-            step = columns * lanes
-            for i in range(patch.bottom - patch.top):
-                for j in range(patch.right - patch.left):
-                    at = (i * columns + j) * outputs * lanes
-                    if overlap:
-                        data_points(pixels, at, step, values, to, pitch)
-                    elif outputs == 4:
-                        _output_points_3(pixels, at, step, values, to, pitch)
-                    else:
-                        _output_points_5(pixels, at, step, values, to, pitch)
-                    to += points.width
+            tiles = (patch.bottom - patch.top) * (patch.right - patch.left)
+            for phase in range(phases.count):
+                down, right = phase_at(phases, phase)
+                first = (down * columns + right) * lanes
+                line, column = columns * step * lanes, step * lanes
+                first, line = from_either_end(first, tiling.points, line, mirrored[0])
+                first, column = from_either_end(
+                    first, tiling.points, column, mirrored[1]
+                )
+                place = to + phase * phase_width
+                for i in range(patch.bottom - patch.top):
+                    for j in range(patch.right - patch.left):
+                        at = first + (i * columns + j) * outputs * step * lanes
+                        if overlap:
+                            data_points(
+                                tiling.points,
+                                pixels,
+                                at,
+                                line,
+                                column,
+                                values,
+                                place,
+                                pitch,
+                            )
+                        else:
+                            output_points(
+                                taps, pixels, at, line, column, values, place, pitch
+                            )
+                        place += points.width
+            to += tiles * points.width

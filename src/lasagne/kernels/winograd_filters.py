@@ -3,67 +3,63 @@
 Where there are many tiles, their products are added up block after block, in some
 shares, each of which has sums of its own. Where there are many filters, sums would
 move more than products: all tiles are transformed, and then the filters are done
-one vector after the other. Neither depends on how many threads there are.
+group after group. Sums do not depend on how many threads there are.
 """
 
 import sys
 
 import numpy as np
-from numba import njit, types
+from numba import get_num_threads, njit, types
 
 from . import winograd_blocks
+from .ahead import call
 from .conv_blocks import ceil_divide
 from .conv_types import PART, called_from_outside, flat_type, kernel
 from .simd import VECTOR_BYTES
-from .threads import num_threads, parallel_for
+from .threads import parallel_for
 from .winograd_blocks import (
     FEWEST_ROWS,
     MOST_ROWS,
-    PAIR,
-    POINTS,
+    ONE_PHASE,
+    TILING,
     Stack,
     block_at,
-    costs,
     count_blocks,
     count_panels,
+    count_phases,
     count_tiles,
-    divide_tiles,
     empty_stack,
     images_of,
     images_type,
-    is_possible,
     load_tiles,
     matrix_pitch,
     most_tiles,
     panel_at,
     patch_buffer,
+    phase_bits,
+    phases_at,
     stack_type,
-    tiles_that_fit,
+    sums_of,
 )
+from .winograd_costs import costs, is_possible
+from .winograd_plans import plan_gradient
 from .winograd_simd import (
     add_products,
     add_vectors,
+    copy_vector,
     filter_sums,
     lanes_to_rows,
 )
 
 __all__ = ["MODULES", "applies", "filter_gradient"]
 
-_NONE = (0, 0)
 
-#: Shares of the blocks, at most, and tiles of a share, at least.
-_MOST_SHARES, _SHARE_TILES = 8, 256
+#: Nanoseconds of one core to make a filter of its sums, in all lanes, or a phase.
+_FILTER, _PHASE_FILTER = 200, 320
 
-#: Nanoseconds of one core to make a filter of its sums, in all lanes.
-_FILTER = 200
-
-#: What a direct filter gradient takes, relative to a direct convolution.
+#: What a direct filter gradient takes, relative to a direct convolution, unless there
+#: are strides.
 _DOTS = 1.3
-
-#: Bytes of all shares, where a single one does not need more.
-_SHARED_BYTES = 4 << 20
-
-_filter_sums_3, _filter_sums_5 = filter_sums[3], filter_sums[5]
 
 #: Where the text of the kernels is written.
 MODULES = (sys.modules[__name__], *winograd_blocks.MODULES)
@@ -78,15 +74,16 @@ MODULES = (sys.modules[__name__], *winograd_blocks.MODULES)
         images_type(number),
         types.int64,
         types.boolean,
+        TILING,
         stack_type(number),
         types.int64,
         types.int64,
         flat_type(number),
     ),
-    position=6,
+    position=7,
     modules=MODULES,
 )
-def _store_filter(w, k, flip, totals, row, shares, sums):
+def _store_filter(w, k, flip, tiling, totals, row, shares, sums):
     """Make a filter from a row of sums, which is the first of some shares.
 
     Shares are parts of the flat array of the totals.
@@ -95,32 +92,48 @@ def _store_filter(w, k, flip, totals, row, shares, sums):
     lanes = VECTOR_BYTES // values.itemsize
     channels, taps = shape[1], shape[3]
     size = taps * taps
-    none = np.zeros(lanes, values.dtype)
+    form, points = tiling.form, tiling.points * tiling.points
+    phases, edge = count_phases(form), taps + form.front
     lowest, zero = values.dtype.type(-np.inf), values.dtype.type(0)
-    # Turning reads whole squares of vectors, upwards or downwards.
-    origin = lanes * lanes
-    tile = np.zeros(size * lanes + 2 * origin, values.dtype)
+    # A window of all phases, a tile of the taps, of which whole squares are turned, and
+    # a vector of zeros.
+    tile = edge * edge * lanes
+    none = tile + (size + lanes) * lanes
+    window = np.zeros(none + lanes, values.dtype)
     _, pitch, width = totals
-    for p in range(POINTS):
+    for p in range(points):
         for share in range(1, shares):
             at = p * pitch + row * width
-            start = share * POINTS * pitch + at
+            start = share * points * pitch + at
             add_vectors(sums, start, sums, at, width // lanes)
     for channel in range(0, channels, lanes):
-        at = row * width + channel
-        if taps == 3:
-            _filter_sums_3(
-                sums, at, pitch, tile, origin, 3 * lanes, none, 0, lowest, zero
+        for phase in range(phases):
+            first_row, first_column = phase_bits(phases, phase)
+            filter_sums(
+                form.taps,
+                sums,
+                row * width + phase * (width // phases) + channel,
+                pitch,
+                window,
+                (first_row * edge + first_column) * lanes,
+                form.phases * edge * lanes,
+                form.phases * lanes,
+                window,
+                none,
+                lowest,
+                zero,
             )
-        else:
-            _filter_sums_5(
-                sums, at, pitch, tile, origin, 5 * lanes, none, 0, lowest, zero
-            )
+        for r in range(taps):
+            down = form.front + (taps - 1 - r if flip else r)
+            for c in range(taps):
+                right = form.front + (taps - 1 - c if flip else c)
+                start = (down * edge + right) * lanes
+                copy_vector(window, start, tile + (r * taps + c) * lanes)
         for t in range(0, size, lanes):
             lanes_to_rows(
-                tile,
-                origin + (size - 1 - t if flip else t) * lanes,
-                -lanes if flip else lanes,
+                window,
+                tile + t * lanes,
+                lanes,
                 values,
                 (k * channels + channel) * size + t,
                 size,
@@ -140,20 +153,25 @@ def _store_filter(w, k, flip, totals, row, shares, sums):
         types.int64,
         stack_type(number),
         types.int64,
+        TILING,
         stack_type(number),
         types.int64,
         flat_type(number),
     ),
-    position=7,
+    position=8,
     modules=MODULES,
 )
-def _add_products(outer, first, filters, data, tiles, totals, at, sums):
+def _add_products(outer, first, filters, data, tiles, tiling, totals, at, sums):
     """Add the products of some filters and all channels to totals from a place on."""
     lanes = VECTOR_BYTES // data.values.itemsize
-    vectors = data.width // lanes
-    for p in range(POINTS):
-        for number in range(count_panels(vectors)):
-            begin, end = panel_at(vectors, number)
+    vectors = data.width // count_phases(tiling.form) // lanes
+    for p in range(tiling.points * tiling.points):
+        row, column = p // tiling.points, p % tiling.points
+        first_phase, last_phase = phases_at(tiling.form, row, column)
+        panels = count_panels(vectors)
+        for number in range(first_phase * panels, last_phase * panels):
+            begin, end = panel_at(vectors, number % panels)
+            column = (number // panels * vectors + begin) * lanes
             k = 0
             while k < filters:
                 rows = MOST_ROWS if filters - k > FEWEST_ROWS else FEWEST_ROWS
@@ -165,159 +183,162 @@ def _add_products(outer, first, filters, data, tiles, totals, at, sums):
                     1,
                     outer.width,
                     data.values,
-                    p * data.pitch + begin * lanes,
+                    p * data.pitch + column,
                     data.width,
                     tiles,
                     sums,
-                    at + p * totals.pitch + k * totals.width + begin * lanes,
+                    at + p * totals.pitch + k * totals.width + column,
                     totals.width,
                 )
                 k += rows
 
 
 @njit(**PART)
-def _share_task(task, x, y, before, tiling, parts, shares, totals):
+def _load(x, y, plan, patches, filters, pixels, data, outer, row):
+    """Transform the tiles of some patches: of all channels, and some filters."""
+    tiling, lanes = plan.tiling, VECTOR_BYTES // pixels.itemsize
+    phases, none = plan.phases, (0, 0)
+    load_tiles(
+        x,
+        plan.before,
+        0,
+        plan.width // phases.count // lanes,
+        True,
+        phases,
+        tiling,
+        patches,
+        pixels,
+        data,
+        row,
+    )
+    load_tiles(
+        y,
+        none,
+        filters[0],
+        filters[1],
+        False,
+        ONE_PHASE,
+        tiling,
+        patches,
+        pixels,
+        outer,
+        row,
+    )
+
+
+@njit(**PART)
+def _share_task(task, x, y, plan, totals):
     """Add up the products of one share of the blocks, for some of the filters."""
+    tiling, shares = plan.tiling, plan.shares
     lanes = VECTOR_BYTES // x.values.itemsize
-    share, part = divmod(task, parts)
+    share, part = divmod(task, plan.parts)
     vectors = ceil_divide(y.shape[1], lanes)
-    begin, end = vectors * part // parts, vectors * (part + 1) // parts
+    begin, end = vectors * part // plan.parts, vectors * (part + 1) // plan.parts
     pixels = patch_buffer(tiling, x.values)
     most = most_tiles(tiling)
-    data = empty_stack(most, totals.width, x.values)
-    outer = empty_stack(most, (end - begin) * lanes, x.values)
+    data = empty_stack(tiling, most, plan.width, x.values)
+    outer = empty_stack(tiling, most, (end - begin) * lanes, x.values)
     filters = min(y.shape[1], end * lanes) - begin * lanes
-    channels = data.width // lanes
     blocks = count_blocks(tiling)
-    at = share * POINTS * totals.pitch + begin * lanes * totals.width
+    at = share * tiling.points * tiling.points * totals.pitch
+    at += begin * lanes * totals.width
     for block in range(blocks * share // shares, blocks * (share + 1) // shares):
         patches = block_at(tiling, block)
         tiles = count_tiles(tiling, patches[0], patches[1])
-        load_tiles(x, before, 0, channels, True, tiling, patches, pixels, data, 0)
-        load_tiles(y, _NONE, begin, end, False, tiling, patches, pixels, outer, 0)
-        _add_products(outer, 0, filters, data, tiles, totals, at, totals.values)
+        _load(x, y, plan, patches, (begin, end), pixels, data, outer, 0)
+        _add_products(outer, 0, filters, data, tiles, tiling, totals, at, totals.values)
 
 
 @njit(**PART)
-def _store_task(k, totals, shares, w, flip):
+def _store_task(k, w, flip, tiling, shares, totals):
     """Make one of all filters."""
-    _store_filter(w, k, flip, totals, k, shares, totals.values)
+    _store_filter(w, k, flip, tiling, totals, k, shares, totals.values)
 
 
 @njit(**PART)
-def _by_shares(x, y, w, before, flip, tiling, totals):
+def _by_shares(x, y, w, flip, plan):
     """Add up block after block, then make the filters."""
     lanes = VECTOR_BYTES // x.values.itemsize
-    vectors = ceil_divide(y.shape[1], lanes)
-    share_size = POINTS * totals.pitch
-    tiles = y.shape[0] * tiling.tiles[0] * tiling.tiles[1]
-    fitting = _SHARED_BYTES // (share_size * x.values.itemsize)
-    shares = min(_MOST_SHARES, tiles // _SHARE_TILES, fitting, count_blocks(tiling))
-    shares = max(1, shares)
-    parts = min(vectors, ceil_divide(num_threads(), shares))
-    sums = np.zeros(shares * share_size, x.values.dtype)
-    totals = Stack(sums, totals.pitch, totals.width)
-    parallel_for(
-        _share_task,
-        shares * parts,
-        (x, y, before, tiling, parts, shares, totals),
-    )
-    parallel_for(_store_task, y.shape[1], (totals, shares, w, flip))
+    vectors, points = ceil_divide(y.shape[1], lanes), plan.tiling.points
+    pitch = matrix_pitch(vectors * lanes, plan.width, lanes)
+    sums = np.zeros(plan.shares * points * points * pitch, x.values.dtype)
+    totals = Stack(sums, pitch, plan.width)
+    parallel_for(_share_task, plan.shares * plan.parts, (x, y, plan, totals))
+    arguments = w, flip, plan.tiling, plan.shares, totals
+    parallel_for(_store_task, y.shape[1], arguments)
 
 
 @njit(**PART)
-def _load_block(block, x, y, before, tiling, data, outer):
+def _load_task(block, x, y, plan, data, outer):
     """Transform one of all blocks, of input and output."""
-    lanes = VECTOR_BYTES // x.values.itemsize
+    tiling = plan.tiling
     patches = block_at(tiling, block)
     pixels = patch_buffer(tiling, x.values)
     row = count_tiles(tiling, 0, patches[0])
-    channels, filters = data.width // lanes, outer.width // lanes
-    load_tiles(x, before, 0, channels, True, tiling, patches, pixels, data, row)
-    load_tiles(y, _NONE, 0, filters, False, tiling, patches, pixels, outer, row)
+    filters = 0, outer.width // (VECTOR_BYTES // x.values.itemsize)
+    _load(x, y, plan, patches, filters, pixels, data, outer, row)
 
 
 @njit(**PART)
-def _vector_task(vector, w, flip, tiles, data, outer):
-    """Make one vector of filters."""
-    lanes = VECTOR_BYTES // w.values.itemsize
-    first = vector * lanes
-    last = min(first + lanes, w.shape[0])
-    pitch = matrix_pitch(lanes, data.width, lanes)
-    totals = Stack(np.zeros(POINTS * pitch, w.values.dtype), pitch, data.width)
-    _add_products(outer, first, last - first, data, tiles, totals, 0, totals.values)
+def _group_task(group, w, flip, plan, tiles, data, outer):
+    """Make one of all groups of filters."""
+    lanes, points = VECTOR_BYTES // w.values.itemsize, plan.tiling.points
+    vectors = outer.width // lanes
+    first = vectors * group // plan.groups * lanes
+    last = min(vectors * (group + 1) // plan.groups * lanes, w.shape[0])
+    # Products come in tiles of some rows.
+    pitch = matrix_pitch(last - first + MOST_ROWS, plan.width, lanes)
+    sums = np.zeros(points * points * pitch, w.values.dtype)
+    totals = Stack(sums, pitch, plan.width)
+    filters = last - first
+    _add_products(outer, first, filters, data, tiles, plan.tiling, totals, 0, sums)
     for k in range(first, last):
-        _store_filter(w, k, flip, totals, k - first, 1, totals.values)
+        _store_filter(w, k, flip, plan.tiling, totals, k - first, 1, sums)
 
 
 @njit(**PART)
-def _by_vectors(x, y, w, before, flip, tiling, width):
-    """Transform all tiles, then make the filters one vector after the other."""
-    lanes = VECTOR_BYTES // x.values.itemsize
+def _by_groups(x, y, w, flip, plan):
+    """Transform all tiles, then make the filters one group after the other."""
+    tiling, lanes = plan.tiling, VECTOR_BYTES // x.values.itemsize
     tiles = y.shape[0] * tiling.tiles[0] * tiling.tiles[1]
+    data = empty_stack(tiling, tiles, plan.width, x.values)
     vectors = ceil_divide(y.shape[1], lanes)
-    data = empty_stack(tiles, width, x.values)
-    outer = empty_stack(tiles, vectors * lanes, x.values)
-    parallel_for(_load_block, count_blocks(tiling), (x, y, before, tiling, data, outer))
-    parallel_for(_vector_task, vectors, (w, flip, tiles, data, outer))
+    outer = empty_stack(tiling, tiles, vectors * lanes, x.values)
+    parallel_for(_load_task, count_blocks(tiling), (x, y, plan, data, outer))
+    parallel_for(_group_task, plan.groups, (w, flip, plan, tiles, data, outer))
 
 
-@called_from_outside(
-    lambda number: (
-        images_type(number),
-        images_type(number),
-        images_type(number),
-        PAIR,
-        types.boolean,
-        number,
-    ),
-    position=5,
-    modules=MODULES,
-)
-def _filter_gradient(x, y, w, before, flip, zero):
-    """Make the filters between two arrays of images."""
-    lanes = VECTOR_BYTES // x.values.itemsize
-    vectors = ceil_divide(x.shape[1], lanes), ceil_divide(y.shape[1], lanes)
-    width, height = vectors[0] * lanes, vectors[1] * lanes
-    # Adding to the sums moves as much as the data of so many tiles.
-    wanted = max(
-        tiles_that_fit(vectors[0] + vectors[1]), width * height // (width + height)
-    )
-    # The division must not depend on the threads: sums would.
-    tiling = divide_tiles(y.shape, w.shape[3], wanted, _MOST_SHARES)
-    pitch = matrix_pitch(height, width, lanes)
-    tiles = y.shape[0] * tiling.tiles[0] * tiling.tiles[1]
-    sums = POINTS * pitch
-    if (
-        sums * x.values.itemsize > _SHARED_BYTES
-        and tiles * (width + height) < width * height
-    ):
-        _by_vectors(x, y, w, before, flip, tiling, width)
+@kernel(MODULES)
+def make_filters(x, y, w, flip, plan):
+    """Overwrite ``w`` with the gradient of the filters."""
+    x, y, w = images_of(x), images_of(y), images_of(w)
+    sums, by_groups = sums_of(plan)
+    if by_groups:
+        _by_groups(x, y, w, flip, sums)
     else:
-        _by_shares(x, y, w, before, flip, tiling, Stack(x.values, pitch, width))
+        _by_shares(x, y, w, flip, sums)
+
+
+# ---------------------------------------------------------------------------
+# For Python
 
 
 def applies(x, w, y, stride, dilation, groups):
     """Tell whether this module can compute a gradient, and faster than directly."""
-    if not is_possible.py_func(x, w, y, stride, dilation, groups):
+    if not is_possible(x, w, y, stride, dilation, groups):
         return False
+    step = stride[1]
     # As if from y to x: channels of x fill vectors.
-    direct, minimal = costs.py_func(y, x, y, w.shape[3])
-    vectors = ceil_divide.py_func(x.shape[1], VECTOR_BYTES // w.itemsize)
-    return minimal + y.shape[1] * vectors * _FILTER < direct * _DOTS
+    expected = costs(y, w, x, y, step, backwards=True)
+    filters, dots = (_FILTER, _DOTS) if step == 1 else (_PHASE_FILTER, 1)
+    return expected.minimal + expected.filters * filters < expected.direct * dots
 
 
-@kernel(MODULES)
-def filter_gradient(x, y, w, before, flip):
+def filter_gradient(x, y, w, stride, before, flip):
     """Overwrite ``w`` with the gradient of the filters between ``x`` and ``y``."""
     if y.size == 0 or w.size == 0:
         w[:] = 0
         return
-    _filter_gradient(
-        images_of(x),
-        images_of(y),
-        images_of(w),
-        (before[1], before[2]),
-        flip,
-        x.dtype.type(0),
-    )
+    shapes, geometry = (x.shape, w.shape, y.shape), (tuple(stride), tuple(before))
+    plan = plan_gradient(*shapes, *geometry, get_num_threads())
+    call(make_filters, x, y, w, bool(flip), plan)

@@ -12,7 +12,7 @@ from numba.core import cgutils
 from numba.extending import intrinsic
 
 from . import minimal_filtering
-from .minimal_filtering import SIZE
+from .minimal_filtering import outputs_along, points_along
 from .simd import ROW_TILES, Emitter, index_sum
 
 __all__ = [
@@ -22,6 +22,7 @@ __all__ = [
     "add_products",
     "add_products_and_fetch",
     "add_vectors",
+    "copy_vector",
     "data_points",
     "filter_points",
     "filter_sums",
@@ -52,6 +53,18 @@ def _combine(emit, numbers, vectors):
     return total
 
 
+def _opposite(size):
+    """Return where the first points of opposite pairs are.
+
+    Zero comes before them, and infinity, if it is there, after them.
+    """
+    return range(1, size - 1, 2)
+
+
+def _has_infinity(size):
+    return size % 2 == 0
+
+
 def _evaluate(emit, matrix, vectors):
     """Multiply a matrix, whose rows are points, by vectors.
 
@@ -60,7 +73,7 @@ def _evaluate(emit, matrix, vectors):
     """
     builder = emit.builder
     results = [_combine(emit, matrix[0], vectors)]
-    for row in matrix[1:-1:2]:
+    for row in (matrix[i] for i in _opposite(len(matrix))):
         even = _combine(emit, row[::2], vectors[::2])
         factor = next(number for number in reversed(row[1::2]) if number)
         odd = [number / factor for number in row[1::2]]
@@ -68,19 +81,23 @@ def _evaluate(emit, matrix, vectors):
         odd = builder.fmul(odd, _constant(emit, factor), flags=("contract",))
         results.append(builder.fadd(even, odd, flags=("contract",)))
         results.append(builder.fsub(even, odd, flags=("contract",)))
-    return [*results, _combine(emit, matrix[-1], vectors)]
+    if _has_infinity(len(matrix)):
+        results.append(_combine(emit, matrix[-1], vectors))
+    return results
 
 
 def _interpolate(emit, matrix, vectors):
     """Multiply vectors by the transpose of a matrix, whose rows are points."""
-    builder = emit.builder
-    sums, differences = [vectors[0]], [vectors[0]]
-    for plus, minus in zip(vectors[1:-1:2], vectors[2:-1:2]):
-        sums.append(builder.fadd(plus, minus))
-        differences.append(builder.fsub(plus, minus))
-    sums.append(vectors[-1])
-    differences.append(vectors[-1])
-    rows = [matrix[0], *matrix[1:-1:2], matrix[-1]]
+    builder, size = emit.builder, len(vectors)
+    sums, differences, rows = [vectors[0]], [vectors[0]], [matrix[0]]
+    for i in _opposite(size):
+        sums.append(builder.fadd(vectors[i], vectors[i + 1]))
+        differences.append(builder.fsub(vectors[i], vectors[i + 1]))
+        rows.append(matrix[i])
+    if _has_infinity(size):
+        sums.append(vectors[-1])
+        differences.append(vectors[-1])
+        rows.append(matrix[-1])
     columns = zip(*rows)
     return [
         _combine(emit, column, differences if j % 2 else sums)
@@ -98,32 +115,46 @@ def _square(emit, transform, matrix, tile):
 # From tiles to points, and back
 
 
-def _make_points(matrix):
-    size = len(matrix[0])
+def _each_form(builder, number, matrices, emit_one):
+    """Emit code for the matrix of a number, which one of several is known to be."""
+    for each, matrix in matrices.items():
+        chosen = builder.icmp_signed("==", number, ir.IntType(64)(each))
+        with builder.if_then(chosen):
+            emit_one(matrix)
 
+
+def _multiples(emit, step, count):
+    """Return how far vectors of a row are from the first."""
+    return [emit.builder.mul(step, ir.IntType(64)(i)) for i in range(count)]
+
+
+def _make_points(matrices):
     @intrinsic
-    def points(typingctx, source, at, pitch, target, to, point_pitch):
+    def points(typingctx, form, source, at, pitch, step, target, to, point_pitch):
         int64 = types.int64
-        signature = types.void(source, int64, int64, target, int64, int64)
+        signature = types.void(int64, source, int64, int64, int64, target, int64, int64)
 
         def codegen(context, builder, signature, args):
-            source, at, pitch, target, to, point_pitch = args
-            emit = Emitter(context, builder, signature.args[0].dtype)
-            source = emit.data(signature.args[0], source)
-            target = emit.data(signature.args[3], target)
-            tile = []
-            for _ in range(size):
-                tile.append(
-                    [
-                        emit.load(source, index_sum(builder, at, q * emit.lanes))
-                        for q in range(size)
-                    ]
-                )
-                at = builder.add(at, pitch)
-            for row in _square(emit, _evaluate, matrix, tile):
-                for vector in row:
-                    emit.store(vector, target, to)
-                    to = builder.add(to, point_pitch)
+            form, source, at, pitch, step, target, to, point_pitch = args
+            emit = Emitter(context, builder, signature.args[1].dtype)
+            source = emit.data(signature.args[1], source)
+            target = emit.data(signature.args[5], target)
+
+            def emit_one(matrix):
+                row, place = at, to
+                shifts = _multiples(emit, step, len(matrix[0]))
+                tile = []
+                for _ in shifts:
+                    tile.append(
+                        [emit.load(source, builder.add(row, each)) for each in shifts]
+                    )
+                    row = builder.add(row, pitch)
+                for line in _square(emit, _evaluate, matrix, tile):
+                    for vector in line:
+                        emit.store(vector, target, place)
+                        place = builder.add(place, point_pitch)
+
+            _each_form(builder, form, matrices, emit_one)
             return context.get_dummy_value()
 
         return signature, codegen
@@ -133,26 +164,28 @@ def _make_points(matrix):
 
 def _load_sums(emit, source, at, point_pitch, matrix):
     """Load all points of a tile, and make the tile of them."""
-    tile = []
-    for _ in range(SIZE):
+    tile, size = [], len(matrix)
+    for _ in range(size):
         row = []
-        for _ in range(SIZE):
+        for _ in range(size):
             row.append(emit.load(source, at))
             at = emit.builder.add(at, point_pitch)
         tile.append(row)
     return _square(emit, _interpolate, matrix, tile)
 
 
-def _make_sums(matrix):
+def _make_sums(matrices):
     @intrinsic
     def sums(
         typingctx,
+        form,
         source,
         at,
         point_pitch,
         target,
         to,
         pitch,
+        step,
         biases,
         first,
         threshold,
@@ -160,22 +193,39 @@ def _make_sums(matrix):
     ):
         int64, scalar = types.int64, source.dtype
         signature = types.void(
-            source, int64, int64, target, int64, int64, biases, int64, scalar, scalar
+            int64,
+            source,
+            int64,
+            int64,
+            target,
+            int64,
+            int64,
+            int64,
+            biases,
+            int64,
+            scalar,
+            scalar,
         )
 
         def codegen(context, builder, signature, args):
-            source, at, point_pitch, target, to, pitch = args[:6]
-            biases, first, threshold, below = args[6:]
-            emit = Emitter(context, builder, signature.args[0].dtype)
-            source = emit.data(signature.args[0], source)
-            target = emit.data(signature.args[3], target)
-            bias = emit.load(emit.data(signature.args[6], biases), first)
+            form, source, at, point_pitch, target, to, pitch, step = args[:8]
+            biases, first, threshold, below = args[8:]
+            emit = Emitter(context, builder, signature.args[1].dtype)
+            source = emit.data(signature.args[1], source)
+            target = emit.data(signature.args[4], target)
+            bias = emit.load(emit.data(signature.args[8], biases), first)
             threshold, below = emit.fill(threshold), emit.fill(below)
-            for row in _load_sums(emit, source, at, point_pitch, matrix):
-                for q, vector in enumerate(row):
-                    vector = emit.finish(vector, bias, threshold, below)
-                    emit.store(vector, target, index_sum(builder, to, q * emit.lanes))
-                to = builder.add(to, pitch)
+
+            def emit_one(matrix):
+                place = to
+                shifts = _multiples(emit, step, len(matrix[0]))
+                for row in _load_sums(emit, source, at, point_pitch, matrix):
+                    for vector, shift in zip(row, shifts):
+                        vector = emit.finish(vector, bias, threshold, below)
+                        emit.store(vector, target, builder.add(place, shift))
+                    place = builder.add(place, pitch)
+
+            _each_form(builder, form, matrices, emit_one)
             return context.get_dummy_value()
 
         return signature, codegen
@@ -210,35 +260,42 @@ def add_data_sums(typingctx, source, at, point_pitch, target, to, pitch):
     return signature, codegen
 
 
-#: ``data_points(source, at, pitch, target, to, point_pitch)`` writes ``B^T d B``:
-#: point ``p`` to ``target[to + p * point_pitch]``, for the tile with columns next
-#: to each other, and rows ``pitch`` elements apart, from ``source[at]`` on.
-data_points = _make_points(minimal_filtering.data_matrix())
+#: Taps along a filter: those of the filters, or of one phase of their taps.
+_TAPS = (2, 3, 5)
 
-#: ``filter_points[r]`` does the same with ``G g G^T`` of ``r x r`` taps.
-filter_points = {
-    taps: _make_points(minimal_filtering.filter_matrix(taps)) for taps in (3, 5)
+#: ``data_points(points, source, at, pitch, step, target, to, point_pitch)`` writes
+#: ``B^T d B``, for as many points along an axis as ``data_matrix`` is for: point ``p``
+#: to ``target[to + p * point_pitch]``, for the tile with columns ``step`` elements
+#: apart, and rows ``pitch``, from ``source[at]`` on.
+data_points = _make_points(
+    {
+        points: minimal_filtering.data_matrix(points)
+        for points in map(points_along, _TAPS)
+    }
+)
+
+_filters = {
+    taps: minimal_filtering.filter_matrix(taps, points_along(taps)) for taps in _TAPS
+}
+_outputs = {
+    taps: minimal_filtering.output_matrix(outputs_along(taps), points_along(taps))
+    for taps in _TAPS
 }
 
-#: ``output_points[r]`` does the same with ``A y A^T`` for filters of ``r x r`` taps.
-output_points = {
-    taps: _make_points(minimal_filtering.output_matrix(SIZE + 1 - taps))
-    for taps in (3, 5)
-}
+#: ``filter_points(taps, ...)`` does the same with ``G g G^T``.
+filter_points = _make_points(_filters)
 
-#: ``output_sums[r](source, at, point_pitch, target, to, pitch, biases, first,
-#: threshold, below)`` writes ``A^T m A``, for filters of ``r x r`` taps, to a tile
-#: of such columns and rows from ``target[to]`` on. Each is finished with the
-#: vector of biases from ``first`` on, like in :data:`lasagne.kernels.simd.move`.
-output_sums = {
-    taps: _make_sums(minimal_filtering.output_matrix(SIZE + 1 - taps))
-    for taps in (3, 5)
-}
+#: ``output_points(taps, ...)`` does the same with ``A y A^T``.
+output_points = _make_points(_outputs)
 
-#: ``filter_sums[r]`` does the same with ``G^T m G``, for ``r x r`` taps.
-filter_sums = {
-    taps: _make_sums(minimal_filtering.filter_matrix(taps)) for taps in (3, 5)
-}
+#: ``output_sums(taps, source, at, point_pitch, target, to, pitch, step, biases, first,
+#: threshold, below)`` writes ``A^T m A`` to a tile of such columns and rows from
+#: ``target[to]`` on. Each is finished with the vector of biases from ``first`` on, like
+#: in :data:`lasagne.kernels.simd.move`.
+output_sums = _make_sums(_outputs)
+
+#: ``filter_sums(taps, ...)`` does the same with ``G^T m G``.
+filter_sums = _make_sums(_filters)
 
 
 # ---------------------------------------------------------------------------
@@ -314,6 +371,21 @@ def lanes_to_rows(typingctx, source, at, step, target, start, pitch, rows, colum
         # From the last on: rows that exist overwrite those that do not.
         for vector, row in reversed(list(zip(emit.transposed(vectors), pointers))):
             emit.store_some(vector, row, zero, mask)
+        return context.get_dummy_value()
+
+    return signature, codegen
+
+
+@intrinsic
+def copy_vector(typingctx, values, start, at):
+    """Copy one vector of a flat array to another place."""
+    signature = types.void(values, types.int64, types.int64)
+
+    def codegen(context, builder, signature, args):
+        values, start, at = args
+        emit = Emitter(context, builder, signature.args[0].dtype)
+        values = emit.data(signature.args[0], values)
+        emit.store(emit.load(values, start), values, at)
         return context.get_dummy_value()
 
     return signature, codegen
