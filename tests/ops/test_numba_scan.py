@@ -11,6 +11,7 @@ from pytensor.scan.op import Scan
 from pytensor.scan.utils import until
 from pytensor.tensor.math import Dot
 
+from lasagne.ops.dot_sum import DotSum
 from lasagne.ops.filling import SideBySide
 from lasagne.ops.numba.linker import kernel_of
 from lasagne.ops.numba.scan import _Trace, has_large_steps
@@ -230,3 +231,20 @@ def test_parts_that_are_computed_or_copied_side_by_side(width):
     if done:
         expected = np.concatenate([2 * given[0].values, given[1].values], axis=2)
         np.testing.assert_array_equal(result.values, expected)
+
+
+@pytest.mark.parametrize("shape", [(3, 4), (1, 4), (3, 1), (2, 4)], ids=str)
+def test_what_is_added_to_a_product_has_its_shape(shape):
+    """Anything else is refused, and not read beyond its end."""
+    x, left, right = map(pt.dmatrix, ["x", "left", "right"])
+    graph = pytensor.graph.FunctionGraph(
+        [x, left, right], [DotSum()(x, left, right)], clone=False
+    )
+    values = [RNG.standard_normal(each) for each in (shape, (3, 5), (5, 4))]
+    given = [_Trace(np.stack([each] * 2)).place(2) for each in values]
+    result = _Trace(np.full((2, 3, 4), np.nan))
+    steps = Steps(graph, partial(kernel_of, storage_map={}))
+    assert steps.run(2, given, [lambda shape: result.place(2)]) is (shape == (3, 4))
+    if shape == (3, 4):
+        expected = values[0] + values[1] @ values[2]
+        np.testing.assert_allclose(result.at(1), expected, 1e-12, 1e-12)

@@ -57,7 +57,8 @@ from .winograd_simd import (
 
 __all__ = ["multiply", "multiply_and_sum", "multiply_each", "suits"]
 
-_MODULES = (
+#: Where the text of the kernels is written.
+MODULES = (
     sys.modules[__name__],
     minimal_filtering,
     simd,
@@ -188,7 +189,7 @@ def _locate(column, size):
         _flat(number),
     ),
     0,
-    _MODULES,
+    MODULES,
 )
 def _pack(right, first, count, panel, target):
     """Pack some steps of a panel of the right matrices."""
@@ -292,7 +293,7 @@ def _end_tile(sums, at, pitch, row, rows, panel, target, block):
         *(types.int64,) * 2,
     ),
     0,
-    _MODULES,
+    MODULES,
 )
 def _multiply_panel(
     left,
@@ -477,7 +478,7 @@ def multiply_part(first, last, left, right, target, by_columns):
                 )
 
 
-@kernel(_MODULES)
+@kernel(MODULES)
 def _multiply(left, right, added, bias, limits, products):
     """Overwrite matrices with the products of one and each of others.
 

@@ -32,7 +32,7 @@ from numba import get_num_threads, njit, types
 from numba.extending import intrinsic
 from numba.np.arrayobj import populate_array
 
-from . import lines, products, threads
+from . import lines, products
 from .entries import entry
 from .lines import LEAST_FOR_A_THREAD
 from .linking import kernel
@@ -44,7 +44,7 @@ from .winograd_simd import PRODUCT_ROWS
 
 __all__ = ["Instruction", "run"]
 
-_MODULES = (sys.modules[__name__], lines, products, threads)
+_MODULES = (sys.modules[__name__], lines, *products.MODULES)
 
 _INT = ir.IntType(64)
 _BYTES = ir.IntType(8).as_pointer()

@@ -358,6 +358,9 @@ class _Plan:
         if any(each.array.ndim != 2 for each in (*added, left, right)):
             raise _OtherwiseError
         shape = len(left.array), right.array.shape[1]
+        is_row = node.inputs[0].type.broadcastable[0]
+        if any(each.array.shape != shape and not is_row for each in added):
+            raise _OtherwiseError
         self.add_product(left, right, added, self.new(node.outputs[0], shape))
 
     def sum_rows(self, node: Any) -> None:
@@ -386,6 +389,7 @@ class _Plan:
             left.array.shape[1] != depth
             or not depth
             or right.array.itemsize not in right.array.strides
+            or any(each.array.shape[1] != shape[1] for each in added)
             or any(each.array.strides[1] != each.array.itemsize for each in added)
             or not target.array.flags.c_contiguous
         ):
