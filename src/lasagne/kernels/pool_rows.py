@@ -102,21 +102,13 @@ def fetch(typingctx, source, rows, width):
         emit = Windows(context, builder, signature.args[0].dtype)
         (source,) = pointers(emit, signature, args, (0,))
         step = _CACHE_LINE // emit.itemsize
-        byte = ir.IntType(8).as_pointer()
-        function = cgutils.get_or_insert_function(
-            builder.module,
-            ir.FunctionType(ir.VoidType(), [byte, _SHORT, _SHORT, _SHORT]),
-            "llvm.prefetch.p0i8",
-        )
-        # To read, soon again, data.
-        hints = [_SHORT(0), _SHORT(3), _SHORT(1)]
 
         def fetch_row(row):
             lines = builder.udiv(plus(builder, args[2], step - 1), _INT(step))
             with repeat(builder, lines) as line:
                 place = builder.add(row, builder.mul(line, _INT(step)))
-                address = builder.bitcast(builder.gep(source, [place]), byte)
-                builder.call(function, [address, *hints])
+                # To read, soon again, data.
+                emit.fetch(source, place, (0, 3, 1))
 
         for_rows(builder, args[1], fetch_row)
         return context.get_dummy_value()
