@@ -3,7 +3,7 @@
 NumPy does the work, in the mode that calls one kernel for each node.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from math import prod
 from typing import Any
 
@@ -12,7 +12,7 @@ from pytensor.graph.basic import Apply
 
 from .._memory import empty
 
-__all__ = ["allocated", "indexed", "joined", "reshaped", "summed"]
+__all__ = ["allocated", "indexed", "joined", "parts_of_join", "reshaped", "summed"]
 
 
 def indexed(node: Apply) -> Callable:
@@ -49,18 +49,24 @@ def allocated(node: Apply) -> Callable:
     return kernel
 
 
+def parts_of_join(op: Any, inputs: Sequence[Any]) -> tuple[int, Any, list[int]]:
+    """Return the axis of a ``Join``, its arrays, and the shape of what they give."""
+    if hasattr(op, "axis"):
+        axis, arrays = op.axis, inputs
+    else:  # older versions of PyTensor
+        axis, arrays = int(inputs[0]), inputs[1:]
+    shape = [*arrays[0].shape]
+    shape[axis] = sum(each.shape[axis] for each in arrays)
+    return axis, arrays, shape
+
+
 def joined(node: Apply) -> Callable:
     """Return a function of the inputs of a ``Join``."""
     op: Any = node.op
     dtype = node.outputs[0].type.dtype
 
     def kernel(*inputs: Any) -> np.ndarray:
-        if hasattr(op, "axis"):
-            axis, arrays = op.axis, inputs
-        else:  # older versions of PyTensor
-            axis, arrays = int(inputs[0]), inputs[1:]
-        shape = [*arrays[0].shape]
-        shape[axis] = sum(each.shape[axis] for each in arrays)
+        axis, arrays, shape = parts_of_join(op, inputs)
         return np.concatenate(arrays, axis=axis, out=empty(shape, dtype))
 
     return kernel

@@ -23,6 +23,7 @@ from pytensor.tensor.subtensor import IncSubtensor
 from ...kernels.ahead import Call, noting
 from ...kernels.products import multiply, suits
 from .._shaped import ShapedOp
+from .arrays import parts_of_join
 
 __all__ = ["kernel_calls"]
 
@@ -33,16 +34,6 @@ _FILLING = (Alloc, AllocEmpty, Dot, IncSubtensor, Join)
 def _blank(shape: Sequence[int], dtype: Any) -> np.ndarray:
     """Return zeros that take no memory."""
     return np.broadcast_to(np.zeros((), dtype), shape)
-
-
-def _joined_shape(op: Any, arrays: Sequence[Any]) -> tuple[int, ...]:
-    if hasattr(op, "axis"):
-        axis = op.axis
-    else:  # older versions of PyTensor
-        axis, arrays = int(arrays[0]), arrays[1:]
-    shape = [*arrays[0].shape]
-    shape[axis] = sum(each.shape[axis] for each in arrays)
-    return tuple(shape)
 
 
 def _reduced_shape(array: Any, axes: Sequence[int] | None) -> tuple[int, ...]:
@@ -71,7 +62,7 @@ def _shapes(node: Apply, inputs: Sequence[Any]) -> Sequence[Sequence[int]] | Non
     if isinstance(op, IncSubtensor):
         return [inputs[0].shape]
     if isinstance(op, Join):
-        return [_joined_shape(op, inputs)]
+        return [parts_of_join(op, inputs)[2]]
     return None
 
 
