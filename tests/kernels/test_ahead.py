@@ -24,20 +24,20 @@ from numba import njit, types
 from lasagne.kernels.linking import External, kernel
 from lasagne.kernels.parts import PART
 
-MODULES = (sys.modules[__name__],)
 script = getattr(sys.modules["__main__"], "__file__", None)
 record = f"{'pytensor' in sys.modules} {script}"
 Path(__file__).with_name(f"imported_by_{os.getpid()}").write_text(record)
 
 
-@kernel(MODULES, from_python=False)
 def _fill(x, value):
     for i in range(len(x)):
         x[i] = value
 
 
 fill = External(
-    _fill, lambda number: (types.Array(number, 1, "C"), number), 1, MODULES
+    kernel(_fill, from_python=False),
+    lambda number: (types.Array(number, 1, "C"), number),
+    1,
 ).call
 
 
@@ -46,12 +46,12 @@ def _fill_with(x, number):
     fill(x, x.dtype.type(number))
 
 
-@kernel(MODULES)
+@kernel
 def twos(x):
     _fill_with(x, 2)
 
 
-@kernel(MODULES)
+@kernel
 def threes(x):
     _fill_with(x, 3)
 """

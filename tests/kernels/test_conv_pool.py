@@ -5,7 +5,7 @@ from typing import NamedTuple
 import numpy as np
 import pytest
 
-from lasagne.kernels import conv_plain, conv_pool, pool
+from lasagne.kernels import conv_plain, conv_pool, pool_plain
 
 from .guarded import guarded, untouched
 
@@ -90,8 +90,8 @@ def one_after_the_other(case):
     flat = y.reshape(-1, *size)
     p, gy = np.empty(g.shape, x.dtype), np.empty_like(y)
     windows = (window, window, (0, 0, 0))
-    pool.plain_max_pool(flat, *windows, p.reshape(-1, *p.shape[2:]))
-    pool.plain_max_pool_gradient(
+    pool_plain.max_pool(flat, *windows, p.reshape(-1, *p.shape[2:]))
+    pool_plain.max_pool_gradient(
         flat,
         p.reshape(-1, *p.shape[2:]),
         g.reshape(-1, *p.shape[2:]),
@@ -175,7 +175,7 @@ def test_pooling_alone_has_the_same_routes(seed):
     expected = np.empty_like(p)
     windows = (case.window, case.window, (0, 0, 0))
     flat = (-1, *case.size)
-    pool.plain_max_pool(y.reshape(flat), *windows, expected.reshape(-1, *p.shape[2:]))
+    pool_plain.max_pool(y.reshape(flat), *windows, expected.reshape(-1, *p.shape[2:]))
     np.testing.assert_array_equal(p, expected)
 
     spread, buffer = guarded(np.full_like(y, np.nan))
@@ -183,7 +183,7 @@ def test_pooling_alone_has_the_same_routes(seed):
     conv_pool.spread(p, guarded(case.g)[0], routes, case.window, False, spread, sums)
     assert untouched(buffer)
     expected = np.empty_like(y)
-    pool.plain_max_pool_gradient(
+    pool_plain.max_pool_gradient(
         y.reshape(flat),
         p.reshape(-1, *p.shape[2:]),
         case.g.reshape(-1, *p.shape[2:]),

@@ -1,9 +1,16 @@
-"""Kernels that are called from outside are compiled like any other."""
+"""How kernels are compiled, and what makes them be compiled anew."""
 
+import pkgutil
+from importlib import import_module, invalidate_caches
+from itertools import count
+from pathlib import Path
+
+import pytest
 from numba import njit, types
 from numba.core import config
 
-from lasagne.kernels import linking, normalization
+import lasagne.kernels
+from lasagne.kernels import linking, source_digest
 
 
 def optimization_of(kernel):
@@ -15,7 +22,7 @@ def optimization_of(kernel):
         return compile_kernel(signature)
 
     kernel.compile = recorded
-    call = linking.external(kernel, (types.float64[::1],), normalization)
+    call = linking.external(kernel, (types.float64[::1],))
 
     @njit
     def caller(x):
@@ -34,3 +41,56 @@ def test_loops_are_optimized_fully():
             x[i] *= 2
 
     assert optimization_of(doubled) == [int(config.OPT)]
+
+
+_PACKAGE = {
+    "top": "from .middle import (\n    MIDDLE,  # twice the number\n)\n",
+    "middle": "from . import bottom\nMIDDLE = 2 * bottom.NUMBER\n",
+    "bottom": "NUMBER = 1\n",
+    "within": "def number():\n    from .bottom import NUMBER\n    return NUMBER\n",
+    "apart": "from math import pi\n",
+}
+
+_packages = count()
+
+
+@pytest.fixture
+def digest(tmp_path, monkeypatch):
+    """The digest of a module in a package, once one of its files has been edited."""
+    monkeypatch.syspath_prepend(tmp_path)
+
+    def digest(name, edited=None):
+        package = tmp_path / f"text_of_kernels_{next(_packages)}"
+        package.mkdir()
+        for each, text in _PACKAGE.items():
+            more = "EDITED = True\n" if each == edited else ""
+            (package / f"{each}.py").write_text(text + more)
+        invalidate_caches()
+        return source_digest(import_module(f"{package.name}.{name}"))
+
+    return digest
+
+
+@pytest.mark.parametrize("edited", ["top", "middle", "bottom"])
+def test_kernels_are_compiled_anew_when_what_they_import_was_edited(digest, edited):
+    assert digest("top") == digest("top")
+    assert digest("top", edited) != digest("top")
+
+
+def test_kernels_are_compiled_anew_for_what_they_import_within_functions(digest):
+    assert digest("within", "bottom") != digest("within")
+
+
+def test_kernels_are_kept_when_something_else_was_edited(digest):
+    assert digest("top", "apart") == digest("top")
+    assert digest("apart", "top") == digest("apart")
+
+
+def test_the_text_of_imports_says_what_python_imported():
+    prefix = "lasagne.kernels."
+    for found in pkgutil.iter_modules(lasagne.kernels.__path__, prefix):
+        module = import_module(found.name)
+        origins = (getattr(each, "__module__", None) for each in vars(module).values())
+        imported = {str(each) for each in origins if str(each).startswith(prefix)}
+        reached = lasagne.kernels._reached({Path(module.__file__)})
+        assert imported <= {f"{prefix}{each.stem}" for each in reached}, found.name

@@ -72,12 +72,9 @@ that is late (there may be more programs than processors) then costs once. Sums
 do not depend on how many threads there are, so neither do results.
 """
 
-import sys
-
 import numpy as np
 from numba import njit
 
-from . import conv_dots, conv_taps
 from .conv_blocks import Source, subtract, volume
 from .conv_dots import correlate_rows
 from .conv_rows import correlate
@@ -93,16 +90,12 @@ from .threads import num_threads, parallel_ranges
 from .views import flattened
 
 __all__ = [
-    "MODULES",
     "count_shares",
     "filter_gradient",
     "forward",
     "input_gradient",
     "sum_shares",
 ]
-
-#: Where the text of the kernels is written.
-MODULES = (sys.modules[__name__], *conv_dots.MODULES, *conv_taps.MODULES)
 
 #: Weights that are added up without starting threads.
 _FEW_WEIGHTS = 1 << 14
@@ -112,7 +105,7 @@ _SHARES = 8
 _SHARED_ELEMENTS = 1 << 20
 
 
-@kernel(MODULES)
+@kernel
 def forward(x, w, y, stride, before, dilation, groups, flip, bias, threshold, below):
     """Overwrite ``y`` with the correlation of ``x`` and ``w``."""
     if y.size == 0:
@@ -131,7 +124,7 @@ def forward(x, w, y, stride, before, dilation, groups, flip, bias, threshold, be
     )
 
 
-@kernel(MODULES)
+@kernel
 def input_gradient(w, y, x, stride, before, dilation, groups, flip):
     """Overwrite ``x`` with the gradient that ``y`` sends back through ``w``."""
     if x.size == 0:
@@ -190,7 +183,7 @@ def sum_shares(totals, flip, w):
     parallel_ranges(_sum_filters, planes, parts, arguments)
 
 
-@kernel(MODULES)
+@kernel
 def filter_gradient(x, y, w, stride, before, dilation, groups, flip):
     """Overwrite ``w`` with the gradient of the filters between ``x`` and ``y``."""
     if y.size == 0 or w.size == 0:

@@ -26,20 +26,11 @@ each tap until the channel is done.
 fit the buffer.
 """
 
-import sys
 from collections import namedtuple
 
 import numpy as np
 from numba import njit
 
-from . import (
-    conv_depthwise_planes,
-    conv_depthwise_planes_simd,
-    conv_depthwise_simd,
-    conv_types,
-    loops,
-    masks,
-)
 from .conv_blocks import ceil_divide, volume
 from .conv_depthwise_planes import are_lines, plane_masks, sum_planes
 from .conv_depthwise_simd import LINES, add_dots, sum_window
@@ -50,18 +41,7 @@ from .simd_strides import copy_rows, put_alternate, take_alternate
 from .threads import num_threads, parallel_for, parallel_ranges
 from .views import flattened
 
-__all__ = ["MODULES", "applies", "filter_gradient", "forward", "input_gradient"]
-
-#: Where the text of the kernels is written.
-MODULES = (
-    sys.modules[__name__],
-    conv_depthwise_planes,
-    conv_depthwise_planes_simd,
-    conv_depthwise_simd,
-    loops,
-    masks,
-    *conv_types.MODULES,
-)
+__all__ = ["applies", "filter_gradient", "forward", "input_gradient"]
 
 #: Filters of a channel, at most: sums over many are better kept in registers.
 _MOST_FILTERS = 4
@@ -532,7 +512,7 @@ def _correlate(
     )
 
 
-@kernel(MODULES)
+@kernel
 def forward(x, w, y, stride, before, dilation, groups, flip, bias, threshold, below):
     """Overwrite ``y`` with the correlation of ``x`` and ``w``."""
     if y.size > 0:
@@ -540,7 +520,7 @@ def forward(x, w, y, stride, before, dilation, groups, flip, bias, threshold, be
         _correlate(x, w, y, stride, before, dilation, groups, flip, False, epilogue)
 
 
-@kernel(MODULES)
+@kernel
 def input_gradient(w, y, x, stride, before, dilation, groups, flip):
     """Overwrite ``x`` with the gradient that ``y`` sends back through ``w``."""
     if x.size > 0:
@@ -651,7 +631,7 @@ def _filter_worker(worker, workers, blocks, work, x, y, images, totals, buffers)
             totals[share, low * work.filters + k, tap] = total
 
 
-@kernel(MODULES)
+@kernel
 def filter_gradient(x, y, w, stride, before, dilation, groups, flip):
     """Overwrite ``w`` with the gradient of the filters between ``x`` and ``y``."""
     w[:] = 0

@@ -3,12 +3,9 @@
 For the gradient of the filters.
 """
 
-import sys
-
 import numpy as np
 from numba import njit, types
 
-from . import conv_dots_simd, conv_types
 from .conv_blocks import (
     Block,
     block_at,
@@ -37,10 +34,7 @@ from .simd import DOT_TILE, VECTOR_BYTES
 from .threads import num_threads, parallel_for
 from .views import flattened
 
-__all__ = ["MODULES", "correlate_rows", "dot_tasks", "plan_dots"]
-
-#: Where the text of what is here, and below, is written.
-MODULES = (sys.modules[__name__], conv_dots_simd, *conv_types.MODULES)
+__all__ = ["correlate_rows", "dot_tasks", "plan_dots"]
 
 _ROWS, _COLUMNS = DOT_TILE
 
@@ -67,7 +61,6 @@ _DOT_LENGTH = 2048
         types.int64,
     ),
     position=0,
-    modules=MODULES,
 )
 def _accumulate(
     packed_y,
@@ -178,7 +171,6 @@ def _as_they_lie(image, size):
         types.UniTuple(number, 2),
     ),
     position=9,
-    modules=MODULES,
 )
 def dot_tasks(
     worker, workers, tasks, x, y, taps, plan, groups, parts, packed, totals, edge
@@ -299,7 +291,6 @@ def _dot_worker(
         types.UniTuple(number, 2),
     ),
     position=6,
-    modules=MODULES,
 )
 def correlate_rows(x, y, taps, size, reach, groups, totals, edge):
     """Add up the products of ``x`` and ``y`` under each tap, in shares.

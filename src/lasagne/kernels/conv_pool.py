@@ -20,12 +20,9 @@ Arrays are as in :mod:`lasagne.kernels.conv`; nothing is padded before pooling.
 Results depend on how images are divided, not on how many threads there are.
 """
 
-import sys
-
 import numpy as np
 from numba import njit, types
 
-from . import conv, simd_pairs
 from .conv import count_shares, sum_shares
 from .conv_blocks import Source, ceil_divide, count_boxes, subtract, volume
 from .conv_dots import dot_tasks, plan_dots
@@ -46,10 +43,7 @@ from .simd_pairs import MOST_ROWS, reduce_pairs, spread_pairs
 from .threads import num_threads, parallel_for, parallel_ranges
 from .views import flattened
 
-__all__ = ["MODULES", "backward", "fits", "forward", "reduce", "spread"]
-
-#: Where the text of the kernels is written.
-MODULES = (sys.modules[__name__], simd_pairs, *conv.MODULES)
+__all__ = ["backward", "fits", "forward", "reduce", "spread"]
 
 #: Bytes of a convolution's output that are kept before they are pooled.
 _KEPT_BYTES = 1 << 18
@@ -119,7 +113,6 @@ def _starts_of_rows(plane, d, size, window, starts):
         types.int64,
     ),
     position=2,
-    modules=MODULES,
 )
 def _reduce_planes(first, last, y, size, window, rectified, p, routes, pooled, begin):
     """Pool some planes; plane ``i`` of ``y`` becomes plane ``begin + i`` of ``p``."""
@@ -158,7 +151,6 @@ def _reduce_planes(first, last, y, size, window, rectified, p, routes, pooled, b
         flat_type(types.float64),
     ),
     position=2,
-    modules=MODULES,
 )
 def _spread_planes(
     first, last, p, g, routes, pooled, begin, size, window, rectified, y, totals
@@ -200,7 +192,7 @@ def _reduce_some(first, last, y, size, window, rectified, p, routes, pooled):
     _reduce_planes(first, last, y, size, window, rectified, p, routes, pooled, 0)
 
 
-@kernel(MODULES)
+@kernel
 def reduce(y, window, rectified, p, routes):
     """Overwrite ``p`` and ``routes`` with the maxima of ``y``."""
     planes = y.shape[0] * y.shape[1]
@@ -242,7 +234,7 @@ def _spread_images(
         )
 
 
-@kernel(MODULES)
+@kernel
 def spread(p, g, routes, window, rectified, y, sums):
     """Overwrite ``y`` with the gradient ``g`` of ``p``, and ``sums`` with its sums.
 
@@ -349,7 +341,7 @@ def _forward_worker(
         )
 
 
-@kernel(MODULES)
+@kernel
 def forward(
     x,
     w,
@@ -522,7 +514,7 @@ def _input_correlation(x, w, y_shape, gx, stride, before, dilation, groups, flip
     return (target, taps, plan, shift), scratch
 
 
-@kernel(MODULES)
+@kernel
 def backward(
     x,
     w,

@@ -3,12 +3,9 @@
 Forward, and for the gradient of the input.
 """
 
-import sys
-
 import numpy as np
 from numba import njit, types
 
-from . import conv_types
 from .conv_blocks import (
     PIECE,
     Block,
@@ -41,15 +38,11 @@ from .simd_strides import put_alternate
 from .threads import num_threads, parallel_for
 
 __all__ = [
-    "MODULES",
     "correlate",
     "correlate_tasks",
     "pack_weights",
     "plan_correlation",
 ]
-
-#: Where the text of what is here, and below, is written.
-MODULES = (sys.modules[__name__], *conv_types.MODULES)
 
 # ---------------------------------------------------------------------------
 # Sizes of blocks. What was tried and what it gave is in benchmarks/log.md.
@@ -377,7 +370,6 @@ def _rows_alike(source, taps, chosen, block, d, h):
         flat_type(number),
     ),
     position=1,
-    modules=MODULES,
 )
 def _correlate_block(block, packed, base, source, target, taps, group, share, sums):
     """Correlate a packed block with a share of the blocks of targets."""
@@ -474,7 +466,6 @@ def _as_it_lies(source, block):
         types.UniTuple(number, 2),
     ),
     position=9,
-    modules=MODULES,
 )
 def correlate_tasks(
     worker, workers, tasks, source, target, taps, plan, groups, parts, packed, edge
@@ -556,7 +547,6 @@ def _correlate_worker(
         types.UniTuple(number, 2),
     ),
     position=6,
-    modules=MODULES,
 )
 def correlate(source, target, taps, size, reach, groups, edge):
     """Correlate a source with sets of taps into a target.

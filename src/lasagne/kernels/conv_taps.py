@@ -1,11 +1,8 @@
 """The taps of a convolution, and their weights: see :mod:`lasagne.kernels.conv`."""
 
-import sys
-
 import numpy as np
 from numba import njit
 
-from . import conv_rows
 from .conv_blocks import (
     add,
     flat,
@@ -20,16 +17,12 @@ from .conv_types import ONES, PART, Taps
 from .views import with_flat_filters
 
 __all__ = [
-    "MODULES",
     "backward_taps",
     "forward_taps",
     "tap_order",
     "tap_phases",
     "tap_reach",
 ]
-
-#: Where the text of what is here, and below, is written.
-MODULES = (sys.modules[__name__], *conv_rows.MODULES)
 
 
 @njit(**PART)

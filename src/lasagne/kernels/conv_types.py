@@ -4,32 +4,19 @@ That is what they work on, as Numba sees it, and how they are compiled: the larg
 ones once for each dtype, for callers that find them by name.
 """
 
-import sys
 from collections import namedtuple
-from collections.abc import Callable, Sequence
-from types import ModuleType
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
 from numba import njit, types
 
-from . import (
-    conv_blocks,
-    geometry,
-    lengths,
-    linking,
-    simd,
-    simd_strides,
-    threads,
-    views,
-)
 from .conv_blocks import Block, Source, pack
-from .linking import kernel
+from .linking import External, kernel
 from .parts import PART
 
 __all__ = [
     "BLOCK",
-    "MODULES",
     "NONE",
     "ONES",
     "PART",
@@ -51,28 +38,13 @@ __all__ = [
 ONES = (1, 1, 1)
 NONE = (0, 0, 0)
 
-#: Where the text of what is here, and below, is written.
-MODULES = (
-    sys.modules[__name__],
-    conv_blocks,
-    geometry,
-    lengths,
-    linking,
-    simd,
-    simd_strides,
-    threads,
-    views,
-)
 
-
-def called_from_outside(
-    types_for: Callable, position: int, modules: Sequence[ModuleType] = MODULES
-) -> Callable:
+def called_from_outside(types_for: Callable, position: int) -> Callable:
     """Compile a function apart from its callers; they call what this returns."""
 
     def decorate(function: Any) -> Callable:
-        compiled = kernel(modules, from_python=False)(function)
-        return linking.External(compiled, types_for, position, modules).call
+        compiled = kernel(function, from_python=False)
+        return External(compiled, types_for, position).call
 
     return decorate
 

@@ -25,17 +25,14 @@ Threads share the rows. Each kernel has a plain twin in NumPy, which the Python
 backend uses.
 """
 
-import sys
-
 import numpy as np
 from numba import njit
 
-from . import exponentials, linking, threads
+from . import exponentials
 from .linking import watch
 from .threads import parallel_ranges
 
 __all__ = [
-    "MODULES",
     "are_in_range",
     "label_gradient",
     "label_losses",
@@ -46,9 +43,6 @@ __all__ = [
     "target_gradient",
     "target_losses",
 ]
-
-#: Where the text of the kernels is written.
-MODULES = (sys.modules[__name__], exponentials, linking, threads)
 
 #: Elements that a thread takes at least: some microseconds' worth of exp().
 _PART = 2048
@@ -119,6 +113,7 @@ def _label_losses(first, last, x, labels, losses):
         losses[n] = np.float64(largest - x[n, labels[n]]) + log_sum
 
 
+@watch
 @njit(**_JIT)
 def label_losses(x, labels, losses):
     """Overwrite ``losses``, for one class each."""
@@ -135,6 +130,7 @@ def _label_gradient(first, last, x, labels, g, gx):
             target[k] *= factor
 
 
+@watch
 @njit(**_JIT)
 def label_gradient(x, labels, g, gx):
     """Overwrite ``gx``, for one class each."""
@@ -153,6 +149,7 @@ def _target_losses(first, last, x, targets, losses):
         losses[n] = total
 
 
+@watch
 @njit(**_JIT)
 def target_losses(x, targets, losses):
     """Overwrite ``losses``, for weighted classes."""
@@ -172,14 +169,11 @@ def _target_gradient(first, last, x, targets, g, gx):
             target[k] = factor * (target[k] * weight - weights[k])
 
 
+@watch
 @njit(**_JIT)
 def target_gradient(x, targets, g, gx):
     """Overwrite ``gx``, for weighted classes."""
     parallel_ranges(_target_gradient, x.shape[0], _num_parts(x), (x, targets, g, gx))
-
-
-for _kernel in (label_losses, label_gradient, target_losses, target_gradient):
-    watch(_kernel, *MODULES)
 
 
 # The same, plainly.

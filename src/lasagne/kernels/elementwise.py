@@ -5,7 +5,6 @@ import math
 import numpy as np
 from numba import njit
 
-from . import threads
 from .linking import watch
 from .threads import num_threads, parallel_ranges
 
@@ -34,6 +33,7 @@ def _rectify_gradient_rows(first, last, y, g, x, totals):
         totals[row] = total
 
 
+@watch
 @njit(cache=True, nogil=True)
 def rectify_gradient(y, g, x, sums):
     """Send ``g`` back through a rectifier to ``x``; sum it for each channel.
@@ -56,6 +56,3 @@ def rectify_gradient(y, g, x, sums):
         for n in range(images):
             total += totals[n * channels + k]
         sums[k] = total
-
-
-watch(rectify_gradient, threads)

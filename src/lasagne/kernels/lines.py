@@ -23,7 +23,6 @@ from numba.core import cgutils
 from numba.extending import intrinsic
 from numba.np.ufunc import _internal
 
-from . import threads
 from .linking import watch
 from .threads import LEAST_FOR_A_THREAD, num_threads, parallel_ranges
 
@@ -89,7 +88,7 @@ def _driver() -> Any:
     # Starts the threads, whose functions it finds by name when it is loaded.
     get_num_threads()
     arguments = (types.voidptr,) * 4
-    kernel = watch(njit(cache=True, no_cpython_wrapper=True)(_all), threads)
+    kernel = watch(njit(cache=True, no_cpython_wrapper=True)(_all))
     kernel.compile(arguments)
     return kernel.overloads[arguments]
 

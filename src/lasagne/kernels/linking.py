@@ -7,13 +7,13 @@ callers declare it by name only, and LLVM finds the one that was compiled, or
 loaded from the cache, before.
 """
 
+import sys
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager, nullcontext
 from dataclasses import dataclass
 from functools import cache
 from hashlib import sha256
 from importlib import import_module
-from types import ModuleType
 from typing import Any
 
 import llvmlite.binding as llvm
@@ -39,7 +39,12 @@ __all__ = [
 ]
 
 
-def watch(kernel: Any, *modules: ModuleType) -> Any:
+def _digest(kernel: Any) -> str:
+    """Identify the text of a function, and of all that it calls."""
+    return source_digest(sys.modules[kernel.py_func.__module__])
+
+
+def watch(kernel: Any) -> Any:
     """Have Numba's cache on disk see edits in every file that a function is from.
 
     By itself it looks at the file of the function alone, so that it would load
@@ -49,8 +54,6 @@ def watch(kernel: Any, *modules: ModuleType) -> Any:
     ----------
     kernel : Dispatcher
         A function that is cached.
-    *modules : module
-        Where the text of the function, and of all that it calls, is written.
 
     Returns
     -------
@@ -58,7 +61,7 @@ def watch(kernel: Any, *modules: ModuleType) -> Any:
         The function.
     """
     cache_file = kernel._cache._cache_file
-    cache_file._source_stamp = (cache_file._source_stamp, source_digest(*modules))
+    cache_file._source_stamp = (cache_file._source_stamp, _digest(kernel))
     return kernel
 
 
@@ -105,42 +108,34 @@ def _compiled_quickly(dispatcher: Any) -> Any:
     return dispatcher
 
 
-def kernel(modules: Sequence[ModuleType], from_python: bool = True) -> Callable:
+def kernel(function: Callable, from_python: bool = True) -> Any:
     """Have a function compiled when it is called, quickly, and kept on disk.
 
     Parameters
     ----------
-    modules : sequence of module
-        Where the text of the function, and of all that it calls, is written.
+    function : function
+        One whose time is spent in vectors that are written out.
     from_python : bool
         Whether Python calls the function: what it takes for that is a tenth of the
         time.
 
     Returns
     -------
-    function
-        A decorator, for functions whose time is spent in vectors that are written
-        out.
+    Dispatcher
     """
-
-    def decorate(function: Any) -> Any:
-        dispatcher = watch(
-            njit(
-                cache=True,
-                nogil=True,
-                no_cfunc_wrapper=True,
-                no_cpython_wrapper=not from_python,
-            )(function),
-            *modules,
-        )
-        _register(dispatcher, modules)
-        return _compiled_quickly(dispatcher)
-
-    return decorate
+    compile_later = njit(
+        cache=True,
+        nogil=True,
+        no_cfunc_wrapper=True,
+        no_cpython_wrapper=not from_python,
+    )
+    dispatcher = watch(compile_later(function))
+    _register(dispatcher)
+    return _compiled_quickly(dispatcher)
 
 
-# All kernels, with the modules they are written in, by name.
-_functions: dict[str, tuple[Any, tuple[ModuleType, ...]]] = {}
+# All kernels, by name.
+_functions: dict[str, Any] = {}
 
 
 def kernel_name(kernel: Any) -> str:
@@ -150,12 +145,12 @@ def kernel_name(kernel: Any) -> str:
 
 def kernel_named(name: str) -> Any:
     """Return the kernel of a name, if its module has been imported."""
-    return _functions[name][0]
+    return _functions[name]
 
 
-def _register(kernel: Any, modules: Sequence[ModuleType]) -> str:
+def _register(kernel: Any) -> str:
     name = kernel_name(kernel)
-    _functions[name] = kernel, tuple(modules)
+    _functions[name] = kernel
     return name
 
 
@@ -181,9 +176,9 @@ def _address(kernel: Any, arguments: tuple) -> int:
 @cache
 def _symbol(name: str, arguments: tuple) -> str:
     """Have a function for some types found by LLVM; return its name there."""
-    kernel, modules = _functions[name]
+    kernel = _functions[name]
     address = _address(kernel, arguments)
-    text = f"{name} {arguments} {source_digest(*modules)}"
+    text = f"{name} {arguments} {_digest(kernel)}"
     symbol = f"lasagne_{kernel.__name__}_{sha256(text.encode()).hexdigest()[:32]}"
     llvm.add_symbol(symbol, address)
     return symbol
@@ -246,9 +241,7 @@ def _intrinsic(count: int, choose: Callable) -> Callable:
     return intrinsic(namespace["outside"])
 
 
-def external(
-    kernel: Any, arguments: Sequence[types.Type], *modules: ModuleType
-) -> Callable:
+def external(kernel: Any, arguments: Sequence[types.Type]) -> Callable:
     """Return a way to call a function from outside, for functions of Numba's.
 
     Parameters
@@ -257,15 +250,13 @@ def external(
         A function that returns nothing.
     arguments : sequence of Numba types
         The types to call it with.
-    *modules : module
-        Where the text of the function, and of all that it calls, is written.
 
     Returns
     -------
     function
         What contains a call of it may be cached on disk.
     """
-    call = _call(kernel, _register(kernel, modules), arguments)
+    call = _call(kernel, _register(kernel), arguments)
     return _intrinsic(len(arguments), lambda *_: call)
 
 
@@ -284,8 +275,6 @@ class External:
         From the Numba type of a number to the types of all arguments.
     position : int
         Which argument is such a number, or an array of them.
-    modules : sequence of module
-        As for :func:`external`.
 
     Attributes
     ----------
@@ -293,15 +282,9 @@ class External:
         What functions of Numba's call.
     """
 
-    def __init__(
-        self,
-        kernel: Any,
-        types_for: Callable,
-        position: int,
-        modules: Sequence[ModuleType],
-    ):
+    def __init__(self, kernel: Any, types_for: Callable, position: int):
         self.kernel = kernel
-        self.name = _register(kernel, modules)
+        self.name = _register(kernel)
         self.types_for = types_for
         count = len(types_for(types.float64))
 

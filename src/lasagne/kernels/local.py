@@ -40,19 +40,15 @@ while all images use it.
 many threads there are.
 """
 
-import sys
-
 import numpy as np
 from numba import njit
 
-from . import geometry, lengths, linking, simd, threads
 from .geometry import demote, output_sizes, promote, shape_text, span
 from .linking import watch
 from .simd import clear, copy
 from .threads import parallel_for
 
 __all__ = [
-    "MODULES",
     "check",
     "demote",
     "demote_filters",
@@ -64,9 +60,6 @@ __all__ = [
     "promote_filters",
     "reversed_taps",
 ]
-
-#: Where the text of the kernels is written.
-MODULES = (sys.modules[__name__], geometry, lengths, linking, simd, threads)
 
 _JIT = {"cache": True, "nogil": True, "fastmath": {"contract"}}
 
@@ -143,6 +136,7 @@ def reversed_taps(sizes, before, dilation):
     ), (-dilation[0], -dilation[1], -dilation[2])
 
 
+@watch
 @njit(**_JIT)
 def check(x_shape, w_shape, y_shape, stride, before, after, dilation, groups):
     """Raise a ValueError unless the three shapes belong together."""
@@ -345,12 +339,14 @@ def _with_patches(x, w, y, stride, before, dilation, groups, for_filters):
     )
 
 
+@watch
 @njit(**_JIT)
 def forward(x, w, y, stride, before, dilation, groups):
     """Overwrite ``y`` with the local connections of ``x`` by ``w``."""
     _with_patches(x, w, y, stride, before, dilation, groups, False)
 
 
+@watch
 @njit(**_JIT)
 def filter_gradient(x, y, w, stride, before, dilation, groups):
     """Overwrite ``w`` with the gradient of the filters between ``x`` and ``y``."""
@@ -409,6 +405,7 @@ def _input_gradient_of_channel(task, w, y, x, stride, before, dilation, groups, 
             )
 
 
+@watch
 @njit(**_JIT)
 def input_gradient(w, y, x, stride, before, dilation, groups):
     """Overwrite ``x`` with the gradient that ``y`` sends back through ``w``."""
@@ -419,7 +416,3 @@ def input_gradient(w, y, x, stride, before, dilation, groups):
         num_channels * shares,
         (w, y, x, stride, before, dilation, groups, shares),
     )
-
-
-for _kernel in (check, forward, input_gradient, filter_gradient):
-    watch(_kernel, *MODULES)

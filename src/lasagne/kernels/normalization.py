@@ -49,27 +49,20 @@ share the channels.
 Each kernel has a plain twin in NumPy, to be compared with.
 """
 
-import sys
-
 import numpy as np
 from numba import njit
 
-from . import linking, threads
 from .linking import watch
 from .parts import PART
 from .threads import num_threads, parallel_for, parallel_ranges
 
 __all__ = [
     "LONG_ROW",
-    "MODULES",
     "normalize",
     "normalize_gradient",
     "plain_normalize",
     "plain_normalize_gradient",
 ]
-
-#: Where the text of the kernels is written.
-MODULES = (sys.modules[__name__], linking, threads)
 
 #: From this length on, rows are summed one after the other: two vectors of
 #: single precision on the widest units.
@@ -493,6 +486,7 @@ def _is_long(x):
     return x.shape[2] >= LONG_ROW or x.shape[2] == 0
 
 
+@watch
 @njit(**_JIT)
 def normalize(x, scale, shift, epsilon, other, least, below, y, mean, inv_std):
     """Overwrite ``y``, ``mean`` and ``inv_std``."""
@@ -506,6 +500,7 @@ def normalize(x, scale, shift, epsilon, other, least, below, y, mean, inv_std):
         )
 
 
+@watch
 @njit(**_JIT)
 def normalize_gradient(
     x, scale, shift, mean, inv_std, gy, rectified, gx, g_scale, g_shift
@@ -521,10 +516,6 @@ def normalize_gradient(
             -(-x.shape[1] // _channels_per_part(x)),
             (x, scale, shift, mean, inv_std, gy, rectified, gx, g_scale, g_shift),
         )
-
-
-watch(normalize, *MODULES)
-watch(normalize_gradient, *MODULES)
 
 
 # The same, plainly.

@@ -55,31 +55,33 @@ pairwise. An average is the sum, divided once.
 The last argument of a kernel says what it is made for; it comes from
 :func:`made_for`, and changes nothing but the time.
 
-Each kernel has a plain twin of the same signature but for that, ``plain_max_pool``
-and so on, which says the same in a few lines of NumPy, slowly.
+:mod:`.pool_plain` says the same in a few lines of NumPy.
 """
 
-import sys
-from collections import namedtuple
 from functools import cache
 from math import prod
 
 import numpy as np
 from numba import njit
 
-from . import (
-    linking,
-    loops,
-    masks,
-    pool_centred,
-    pool_rows,
-    pool_vectors,
-    simd,
-    threads,
-)
 from .linking import kernel
 from .parts import PART
 from .pool_centred import centred_taps, plan_line, pool_line
+from .pool_geometry import (
+    AVERAGE_INSIDE,
+    AVERAGE_WINDOW,
+    SUM,
+    Axes,
+    are_images_windows,
+    axis_of,
+    divisor_of,
+    divisor_of_row,
+    prepared_axes,
+    prepared_divisors,
+    rows_of,
+    window_range,
+    windows_over,
+)
 from .pool_rows import (
     MOST_TOGETHER,
     fetch,
@@ -96,37 +98,14 @@ __all__ = [
     "ANYTHING",
     "AVERAGE_INSIDE",
     "AVERAGE_WINDOW",
-    "MODULES",
     "SUM",
     "made_for",
     "max_pool",
     "max_pool_gather",
     "max_pool_gradient",
-    "plain_max_pool",
-    "plain_max_pool_gather",
-    "plain_max_pool_gradient",
-    "plain_sum_pool",
-    "plain_sum_pool_adjoint",
     "sum_pool",
     "sum_pool_adjoint",
 ]
-
-#: Where the text of the kernels is written.
-MODULES = (
-    sys.modules[__name__],
-    linking,
-    loops,
-    masks,
-    pool_centred,
-    pool_rows,
-    pool_vectors,
-    simd,
-    threads,
-)
-
-#: Divisors of a sum: none; the size of the window, whatever sticks out of the
-#: input included; the number of elements that are in it.
-SUM, AVERAGE_WINDOW, AVERAGE_INSIDE = 0, 1, 2
 
 #: What kernels are made for that know nothing of windows. They are slower.
 ANYTHING = None, None
@@ -192,134 +171,7 @@ def _parts(rows, elements):
     return min(rows, _MOST_PARTS, 1 + elements // _PART)
 
 
-# Geometry
-
-#: Sizes of the pooled axes before and after, and what windows are: triples.
-Axes = namedtuple("Axes", "sizes counts window stride padding")
-
-
-@njit(**PART)
-def _window(o, axis, size):
-    """Return the range of elements in a window."""
-    window, stride, padding = axis
-    start = o * stride - padding
-    stop = min(start + window, size)
-    start = max(start, 0)
-    return start, max(start, stop)
-
-
-@njit(**PART)
-def _axis(axes, number):
-    return axes.window[number], axes.stride[number], axes.padding[number]
-
-
-@njit(**PART)
-def _windows_over(axes, number):
-    """Return the range of windows that each element of an axis is in."""
-    window, stride, padding = _axis(axes, number)
-    count = axes.counts[number]
-    ranges = np.empty((axes.sizes[number], 2), np.int64)
-    for i in range(len(ranges)):
-        # Solves o * stride - padding <= i < o * stride - padding + window for o.
-        ranges[i, 0] = max((i + padding - window) // stride + 1, 0)
-        ranges[i, 1] = max(min((i + padding) // stride + 1, count), ranges[i, 0])
-    return ranges
-
-
-@njit(**PART)
-def _divisors(axes, mode, like):
-    """Return, for each axis, the factor that each window adds to its divisor."""
-    ones = np.ones(axes.counts[0], like.dtype)
-    divisors = (
-        ones,
-        np.ones(axes.counts[1], like.dtype),
-        np.ones(axes.counts[2], like.dtype),
-    )
-    for number in range(3):
-        axis = _axis(axes, number)
-        for o in range(axes.counts[number]):
-            if mode == AVERAGE_WINDOW:
-                divisors[number][o] = axis[0]
-            elif mode == AVERAGE_INSIDE:
-                start, stop = _window(o, axis, axes.sizes[number])
-                divisors[number][o] = max(stop - start, 1)
-    return divisors
-
-
-@njit(**PART)
-def _are_rows_windows(axes):
-    """Tell whether windows are made of whole rows, which follow each other."""
-    window, _, padding = _axis(axes, 2)
-    width, several = axes.sizes[2], max(axes.sizes[0], axes.sizes[1]) > 1
-    return several and axes.counts[2] == 1 and 0 < width <= window - padding
-
-
-@njit(**PART)
-def _joined_axes(axes):
-    """Take the last two axes for one, if windows are made of whole rows."""
-    sizes, counts, window, stride, padding = axes
-    width = sizes[2]
-    return Axes(
-        (1, sizes[0], sizes[1] * width),
-        (1, counts[0], counts[1]),
-        (1, window[0], window[1] * width),
-        (1, stride[0], stride[1] * width),
-        (0, padding[0], padding[1] * width),
-    )
-
-
-@njit(**PART)
-def _joined_divisors(divisors):
-    return np.ones_like(divisors[0][:1]), divisors[0], divisors[1] * divisors[2][0]
-
-
-@njit(**PART)
-def _prepared_axes(sizes, counts, window, stride, padding):
-    """Join axes as long as windows are made of whole rows."""
-    axes = Axes(sizes, counts, window, stride, padding)
-    while _are_rows_windows(axes):
-        axes = _joined_axes(axes)
-    return axes
-
-
-@njit(**PART)
-def _prepared_divisors(sizes, counts, window, stride, padding, mode, like):
-    """Return the divisors that belong to :func:`_prepared_axes`."""
-    axes = Axes(sizes, counts, window, stride, padding)
-    divisors = _divisors(axes, mode, like)
-    while _are_rows_windows(axes):
-        axes, divisors = _joined_axes(axes), _joined_divisors(divisors)
-    return divisors
-
-
-@njit(**PART)
-def _divisor_of_row(divisors, od, oh, number):
-    """Return the divisor of a row of windows, without that of the last axis."""
-    if divisors is None:
-        return number.type(1)
-    return divisors[0][od] * divisors[1][oh]
-
-
-@njit(**PART)
-def _divisor(divisors, od, oh, ow, number):
-    """Return the divisor of a window."""
-    if divisors is None:
-        return number.type(1)
-    return divisors[0][od] * divisors[1][oh] * divisors[2][ow]
-
-
-@njit(**PART)
-def _rows(n, sizes, depths, heights):
-    """Describe some rows of an image: where the first begins, counts and steps."""
-    height, width = sizes[1], sizes[2]
-    start = ((n * sizes[0] + depths[0]) * height + heights[0]) * width
-    return (
-        start,
-        depths[1] - depths[0],
-        height * width,
-        heights[1] - heights[0],
-        width,
-    )
+# Pooling
 
 
 @njit(**PART)
@@ -330,18 +182,6 @@ def _is_made_for(axes, phases, taps):
     if taps is None:
         return True
     return axes.window == (len(taps[0]), len(taps[1]), len(taps[2]))
-
-
-@njit(**PART)
-def _are_images_windows(axes):
-    """Tell whether there is one window for each image, which is all of it."""
-    window, _, padding = _axis(axes, 2)
-    sizes, counts = axes.sizes, axes.counts
-    is_one = sizes[0] * sizes[1] * counts[0] * counts[1] * counts[2] == 1
-    return is_one and 0 < sizes[2] <= window - padding
-
-
-# Pooling
 
 
 @njit(**PART)
@@ -365,7 +205,7 @@ def _plan_lines(axes, stride, lanes):
     stick out. What a window has beyond that is not in the row in any case.
     """
     width, count = axes.sizes[2], axes.counts[2]
-    window, _, padding = _axis(axes, 2)
+    window, _, padding = axis_of(axes, 2)
     taps = np.empty(max(1, min(window, width + padding)), np.int64)
     margin = -(-padding // stride)
     farthest = max(0, (len(taps) - 1 - padding) // stride)
@@ -392,11 +232,11 @@ def _pool_gathered_rows(first, last, x, axes, divisors, y, phases, taps):
         if is_fetched:
             depths = max(d, 0), min(d + axes.window[0], depth)
             heights = max(h, fetched), min(h + axes.window[1], height)
-            fetch(x, _rows(n, sizes, depths, heights), width)
+            fetch(x, rows_of(n, sizes, depths, heights), width)
             fetched = max(heights[1], fetched)
         gather_row(
             divisors,
-            _divisor_of_row(divisors, od, oh, x.dtype),
+            divisor_of_row(divisors, od, oh, x.dtype),
             phases,
             taps,
             x,
@@ -429,16 +269,16 @@ def _pool_split_rows(first, last, x, axes, divisors, y, phases):
     for row in range(first, last, at_once):
         some = min(at_once, last - row)
         for i in range(some):
-            depths = _window(od, _axis(axes, 0), sizes[0])
-            heights = _window(oh, _axis(axes, 1), sizes[1])
-            rows = _rows(n, sizes, depths, heights)
+            depths = window_range(od, axis_of(axes, 0), sizes[0])
+            heights = window_range(oh, axis_of(axes, 1), sizes[1])
+            rows = rows_of(n, sizes, depths, heights)
             at = i * length
             if rows[1] * rows[3] == 0:
                 lines[at : at + length] = nothing
             else:
                 at += margin
                 fold(divisors, phases, x, rows, sizes[2], lines, at, pitch)
-            factors[i] = _divisor_of_row(divisors, od, oh, factors.dtype)
+            factors[i] = divisor_of_row(divisors, od, oh, factors.dtype)
             oh += 1
             if oh == counts[1]:
                 oh, od = 0, od + 1
@@ -469,12 +309,12 @@ def _pool_line(divisors, od, oh, x, rows, axis, size, y, to, count, taps):
     is_short = window * rows[1] * rows[3] <= _SHORT_WINDOW
     ow = 0
     while ow < count:
-        begin, stop = _window(ow, axis, size)
+        begin, stop = window_range(ow, axis, size)
         some = rows[0] + begin, rows[1], rows[2], rows[3], rows[4]
         end = (ow + together - 1) * stride - padding + window
         # Windows of several images have a divisor in common.
         number = min(ow, 0 if divisors is None else len(divisors[2]) - 1)
-        divisor = _divisor(divisors, od, oh, number, x.dtype)
+        divisor = divisor_of(divisors, od, oh, number, x.dtype)
         are_inside = ow * stride >= padding and end <= size and ow + together <= count
         if taps is None and is_short and are_inside:
             reduce_together(divisors, divisor, x, some, stride, window, y, to + ow)
@@ -487,18 +327,18 @@ def _pool_line(divisors, od, oh, x, rows, axis, size, y, to, count, taps):
 
 @njit(**PART)
 def _pool_windows(first, last, x, axes, divisors, y, taps):
-    sizes, counts, axis = axes.sizes, axes.counts, _axis(axes, 2)
+    sizes, counts, axis = axes.sizes, axes.counts, axis_of(axes, 2)
     at_once, size, count = 1, sizes[2], counts[2]
-    if _are_images_windows(axes):
+    if are_images_windows(axes):
         # Side by side in memory, they are a row of windows.
         at_once = max(1, last - first)
         size, count, axis = size * at_once, at_once, (size, size, 0)
     for row in range(first, last, at_once):
         plane, oh = divmod(row, counts[1])
         n, od = divmod(plane, counts[0])
-        depths = _window(od, _axis(axes, 0), sizes[0])
-        heights = _window(oh, _axis(axes, 1), sizes[1])
-        rows = _rows(n, sizes, depths, heights)
+        depths = window_range(od, axis_of(axes, 0), sizes[0])
+        heights = window_range(oh, axis_of(axes, 1), sizes[1])
+        rows = rows_of(n, sizes, depths, heights)
         to = row * counts[2]
         _pool_line(divisors, od, oh, x, rows, axis, size, y, to, count, taps)
 
@@ -544,19 +384,19 @@ def _pool(x, axes, divisors, y, made_for):
     )
 
 
-@kernel(MODULES)
+@kernel
 def max_pool(x, window, stride, padding, y, made_for):
     """Overwrite ``y`` with the maxima of the windows."""
-    axes = _prepared_axes(x.shape[1:], y.shape[1:], window, stride, padding)
+    axes = prepared_axes(x.shape[1:], y.shape[1:], window, stride, padding)
     _pool(x, axes, None, y, made_for)
 
 
-@kernel(MODULES)
+@kernel
 def sum_pool(x, window, stride, padding, mode, y, made_for):
     """Overwrite ``y`` with the sums or averages of the windows."""
     geometry = x.shape[1:], y.shape[1:], window, stride, padding
-    divisors = _prepared_divisors(*geometry, mode, x)
-    _pool(x, _prepared_axes(*geometry), divisors, y, made_for)
+    divisors = prepared_divisors(*geometry, mode, x)
+    _pool(x, prepared_axes(*geometry), divisors, y, made_for)
 
 
 # Gradients
@@ -585,12 +425,12 @@ def _spread_rows(
     first, last, x, y, gradients, axes, over, divisors, target, phases, taps
 ):
     _, height, width = axes.sizes
-    counts, (window, _, padding) = axes.counts, _axis(axes, 2)
+    counts, (window, _, padding) = axes.counts, axis_of(axes, 2)
     over_d, over_h = over
     most_d = _most_windows(axes.window[0], axes.stride[0], counts[0])
 
     # How many rows share the divided gradients of the windows that they are in.
-    window_h, stride_h, _ = _axis(axes, 1)
+    window_h, stride_h, _ = axis_of(axes, 1)
     fitting = _KEPT_BYTES // max(1, most_d * counts[2] * target.itemsize)
     at_once = max(1, (fitting - 1) * stride_h - window_h + 2)
     kept = (window_h + at_once - 2) // stride_h + 1
@@ -654,8 +494,8 @@ def _spread_rows(
 @njit(**PART)
 def _spread_windows(first, last, x, y, gradients, axes, over, divisors, target):
     sizes, counts = axes.sizes, axes.counts
-    if _are_images_windows(axes):
-        divisor = _divisor(divisors, 0, 0, 0, target.dtype)
+    if are_images_windows(axes):
+        divisor = divisor_of(divisors, 0, 0, 0, target.dtype)
         send_together(y, divisor, gradients, x, target, sizes[2], first, last)
         return
     over_d, over_h = over
@@ -668,10 +508,10 @@ def _spread_windows(first, last, x, y, gradients, axes, over, divisors, target):
             for oh in range(over_h[h, 0], over_h[h, 1]):
                 first_o = ((n * counts[0] + od) * counts[1] + oh) * counts[2]
                 for ow in range(counts[2]):
-                    start, stop = _window(ow, _axis(axes, 2), sizes[2])
+                    start, stop = window_range(ow, axis_of(axes, 2), sizes[2])
                     gradient = gradients[first_o + ow]
                     if divisors is not None:
-                        gradient /= _divisor(divisors, od, oh, ow, target.dtype)
+                        gradient /= divisor_of(divisors, od, oh, ow, target.dtype)
                     send(
                         y,
                         first_o + ow,
@@ -708,7 +548,7 @@ def _spread(x, y, gradients, axes, divisors, target, made_for):
             y,
             gradients.reshape(gradients.size),
             axes,
-            (_windows_over(axes, 0), _windows_over(axes, 1)),
+            (windows_over(axes, 0), windows_over(axes, 1)),
             divisors,
             target.reshape(target.size),
             phases,
@@ -717,19 +557,19 @@ def _spread(x, y, gradients, axes, divisors, target, made_for):
     )
 
 
-@kernel(MODULES)
+@kernel
 def max_pool_gradient(x, y, gy, window, stride, padding, gx, made_for):
     """Overwrite ``gx`` with the gradients ``gy``, sent to all maxima."""
-    axes = _prepared_axes(x.shape[1:], y.shape[1:], window, stride, padding)
+    axes = prepared_axes(x.shape[1:], y.shape[1:], window, stride, padding)
     _spread(x.reshape(x.size), y.reshape(y.size), gy, axes, None, gx, made_for)
 
 
-@kernel(MODULES)
+@kernel
 def sum_pool_adjoint(y, window, stride, padding, mode, x, made_for):
     """Overwrite ``x`` with ``y``, divided and spread over the windows."""
     geometry = x.shape[1:], y.shape[1:], window, stride, padding
-    divisors = _prepared_divisors(*geometry, mode, x)
-    _spread(None, None, y, _prepared_axes(*geometry), divisors, x, made_for)
+    divisors = prepared_divisors(*geometry, mode, x)
+    _spread(None, None, y, prepared_axes(*geometry), divisors, x, made_for)
 
 
 # The gradient of the gradient of the maximum
@@ -740,15 +580,15 @@ def _max_gather_planes(first, last, x, y, gx, window, stride, padding, gy):
     _, depth, height, width = x.shape
     _, out_depth, out_height, out_width = y.shape
     axes = Axes(x.shape[1:], y.shape[1:], window, stride, padding)
-    axis_d, axis_h, axis_w = _axis(axes, 0), _axis(axes, 1), _axis(axes, 2)
+    axis_d, axis_h, axis_w = axis_of(axes, 0), axis_of(axes, 1), axis_of(axes, 2)
     nothing = gy.dtype.type(0)
     for plane in range(first, last):
         n, od = divmod(plane, out_depth)
-        start_d, stop_d = _window(od, axis_d, depth)
+        start_d, stop_d = window_range(od, axis_d, depth)
         for oh in range(out_height):
-            start_h, stop_h = _window(oh, axis_h, height)
+            start_h, stop_h = window_range(oh, axis_h, height)
             for ow in range(out_width):
-                start_w, stop_w = _window(ow, axis_w, width)
+                start_w, stop_w = window_range(ow, axis_w, width)
                 total = nothing
                 for d in range(start_d, stop_d):
                     for h in range(start_h, stop_h):
@@ -759,7 +599,7 @@ def _max_gather_planes(first, last, x, y, gx, window, stride, padding, gy):
                 gy[n, od, oh, ow] = total
 
 
-@kernel(MODULES)
+@kernel
 def max_pool_gather(x, y, gx, window, stride, padding, gy):
     """Overwrite ``gy`` with the sum of ``gx`` over the maxima of each window."""
     planes = y.shape[0] * y.shape[1]
@@ -767,52 +607,3 @@ def max_pool_gather(x, y, gx, window, stride, padding, gy):
     parallel_ranges(
         _max_gather_planes, planes, parts, (x, y, gx, window, stride, padding, gy)
     )
-
-
-# The same, plainly.
-
-
-def _positions(x, window, stride, padding, y):
-    """Yield each output position, and the region of the input it belongs to."""
-    axes = list(zip(window, stride, padding))
-    for n, *position in np.ndindex(y.shape):
-        ranges = map(_window.py_func, position, axes, x.shape[1:])
-        yield (n, *position), (n, *(slice(*each) for each in ranges))
-
-
-def plain_max_pool(x, window, stride, padding, y):
-    """Do what :func:`max_pool` does."""
-    for o, region in _positions(x, window, stride, padding, y):
-        y[o] = np.max(x[region], initial=smallest(x))
-
-
-def plain_max_pool_gradient(x, y, gy, window, stride, padding, gx):
-    """Do what :func:`max_pool_gradient` does."""
-    gx[...] = 0
-    for o, region in _positions(x, window, stride, padding, y):
-        gx[region] += np.where(x[region] == y[o], gy[o], 0)
-
-
-def plain_max_pool_gather(x, y, gx, window, stride, padding, gy):
-    """Do what :func:`max_pool_gather` does."""
-    for o, region in _positions(x, window, stride, padding, y):
-        gy[o] = np.sum(gx[region], where=x[region] == y[o])
-
-
-def _plain_divisor(elements, window, mode):
-    if mode == SUM:
-        return 1
-    return np.prod(window) if mode == AVERAGE_WINDOW else max(elements.size, 1)
-
-
-def plain_sum_pool(x, window, stride, padding, mode, y):
-    """Do what :func:`sum_pool` does."""
-    for o, region in _positions(x, window, stride, padding, y):
-        y[o] = np.sum(x[region]) / _plain_divisor(x[region], window, mode)
-
-
-def plain_sum_pool_adjoint(y, window, stride, padding, mode, x):
-    """Do what :func:`sum_pool_adjoint` does."""
-    x[...] = 0
-    for o, region in _positions(x, window, stride, padding, y):
-        x[region] += y[o] / _plain_divisor(x[region], window, mode)

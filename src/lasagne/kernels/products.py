@@ -27,7 +27,6 @@ and in a buffer otherwise. Each is added up in the same order, whatever the numb
 threads.
 """
 
-import sys
 from collections import namedtuple
 from collections.abc import Callable
 from functools import cache
@@ -39,7 +38,6 @@ from numba import njit, types
 from numba.core import cgutils
 from numba.extending import intrinsic
 
-from . import minimal_filtering, simd, simd_strides, threads, views, winograd_simd
 from .conv_types import called_from_outside
 from .entries import entry
 from .linking import kernel
@@ -56,17 +54,6 @@ from .winograd_simd import (
 )
 
 __all__ = ["multiply", "multiply_and_sum", "multiply_each", "suits"]
-
-#: Where the text of the kernels is written.
-MODULES = (
-    sys.modules[__name__],
-    minimal_filtering,
-    simd,
-    simd_strides,
-    threads,
-    views,
-    winograd_simd,
-)
 
 _MOST_ROWS, _FEWEST_ROWS = PRODUCT_ROWS
 _WIDEST = max(PRODUCT_VECTORS)
@@ -189,7 +176,6 @@ def _locate(column, size):
         _flat(number),
     ),
     0,
-    MODULES,
 )
 def _pack(right, first, count, panel, target):
     """Pack some steps of a panel of the right matrices."""
@@ -293,7 +279,6 @@ def _end_tile(sums, at, pitch, row, rows, panel, target, block):
         *(types.int64,) * 2,
     ),
     0,
-    MODULES,
 )
 def _multiply_panel(
     left,
@@ -478,7 +463,7 @@ def multiply_part(first, last, left, right, target, by_columns):
                 )
 
 
-@kernel(MODULES)
+@kernel
 def _multiply(left, right, added, bias, limits, products):
     """Overwrite matrices with the products of one and each of others.
 

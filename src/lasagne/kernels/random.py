@@ -21,17 +21,13 @@ References
        Winter Simulation Conference, pp. 683-689.
 """
 
-import sys
-
 import numpy as np
 from numba import njit
 
-from . import linking, threads
 from .linking import watch
 from .threads import parallel_for
 
 __all__ = [
-    "MODULES",
     "MODULI",
     "SCALES",
     "STREAM_DISTANCE",
@@ -41,9 +37,6 @@ __all__ = [
     "spawn",
     "step_powers",
 ]
-
-#: Where the text of the kernel is written.
-MODULES = (sys.modules[__name__], linking, threads)
 
 #: Modulus of each recurrence.
 MODULI = (2**31 - 1, 2**31 - 21069)
@@ -152,6 +145,7 @@ _SERIAL_SIZE = 2**15
 _INNER = {"nogil": True, "no_cpython_wrapper": True, "no_cfunc_wrapper": True}
 
 
+@watch
 @njit(cache=True, nogil=True)
 def fill(state, sample, scale):
     """Draw ``sample`` from all streams in turn, and advance them.
@@ -223,6 +217,3 @@ def _fill_chunk(chunk, state, sample, scale):
     for s in range(len(state)):
         for j in range(6):
             state[s, j] = columns[j, s]
-
-
-watch(fill, *MODULES)

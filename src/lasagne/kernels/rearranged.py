@@ -18,7 +18,6 @@ What is copied to and fro is little beside the products that are saved, which is
 :mod:`lasagne.kernels.convolution` is.
 """
 
-import sys
 from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cache, lru_cache
@@ -30,10 +29,6 @@ import numpy as np
 from numba import njit
 
 from . import (
-    simd,
-    simd_strides,
-    threads,
-    views,
     winograd,
     winograd_filters,
 )
@@ -56,9 +51,6 @@ __all__ = [
 ]
 
 Shape = tuple[int, ...]
-
-#: Where the text of the kernels is written.
-MODULES = (sys.modules[__name__], simd, simd_strides, threads, views)
 
 #: Bytes of rearranged planes that are kept at a time, unless one image takes more.
 _CHUNK_BYTES = 16 << 20
@@ -134,7 +126,7 @@ def _scatter_plane(index, source, sizes, table, step, target, shape):
         at += width
 
 
-@kernel(MODULES)
+@kernel
 def gather(source, table, step, target):
     """Overwrite each plane of the target with a phase of a plane of the source.
 
@@ -146,7 +138,7 @@ def gather(source, table, step, target):
     parallel_for(_gather_plane, len(table), arguments)
 
 
-@kernel(MODULES)
+@kernel
 def scatter(target, table, step, source):
     """Do the opposite of :func:`gather`: overwrite the planes of the source."""
     sizes, shape = source.shape[3:], target.shape[3:]

@@ -14,53 +14,17 @@ Contract
 Threads share the rows that are looked up, or the columns that are added.
 """
 
-import sys
-
 import numpy as np
-from llvmlite import ir
-from numba import njit, types
-from numba.core import cgutils
-from numba.extending import intrinsic
+from numba import njit
 
-from . import linking, simd, threads
 from .entries import entry
 from .linking import kernel
 from .parts import PART
-from .simd import Emitter, clear, copy
+from .simd import add as add_row
+from .simd import clear, copy
 from .threads import LEAST_FOR_A_THREAD, num_threads, parallel_ranges
 
 __all__ = ["add", "take"]
-
-_MODULES = (sys.modules[__name__], linking, simd, threads)
-
-
-@intrinsic
-def _add_row(typingctx, source, start, target, at, count):
-    """Add a run of neighbouring elements to another one."""
-    int64 = types.int64
-    signature = types.void(source, int64, target, int64, int64)
-
-    def codegen(context, builder, signature, args):
-        source, start, target, at, count = args
-        emit = Emitter(context, builder, signature.args[0].dtype)
-        source = emit.data(signature.args[0], source)
-        target = emit.data(signature.args[2], target)
-        lanes = ir.IntType(64)(emit.lanes)
-        whole = builder.sdiv(count, lanes)
-        with cgutils.for_range(builder, whole) as step:
-            shift = builder.mul(step.index, lanes)
-            place = builder.add(at, shift)
-            added = emit.load(source, builder.add(start, shift))
-            emit.store(builder.fadd(emit.load(target, place), added), target, place)
-        shift = builder.mul(whole, lanes)
-        mask = emit.mask(builder.sub(count, shift))
-        place = builder.add(at, shift)
-        added = emit.load_some(source, builder.add(start, shift), mask)
-        total = builder.fadd(emit.load_some(target, place, mask), added)
-        emit.store_some(total, target, place, mask)
-        return context.get_dummy_value()
-
-    return signature, codegen
 
 
 @njit(**PART)
@@ -82,7 +46,7 @@ def _take_part(first, last, table, indices, values):
         copy(table, row * width, values, number * width, width)
 
 
-@kernel(_MODULES)
+@kernel
 def _take(table, indices, values):
     _check(indices, table.shape[0])
     length = indices.size
@@ -107,10 +71,10 @@ def _add_part(first, last, values, indices, table):
             if row < 0:
                 row += rows
             start = i * outer + j * inner + first
-            _add_row(values, start, table, row * width + first, last - first)
+            add_row(values, start, table, row * width + first, last - first)
 
 
-@kernel(_MODULES)
+@kernel
 def _add(values, indices, table):
     _check(indices, table.shape[0])
     width = table.shape[1]

@@ -24,6 +24,7 @@ __all__ = [
     "ROW_TILES",
     "VECTOR_BYTES",
     "Emitter",
+    "add",
     "clear",
     "copy",
     "index_sum",
@@ -460,6 +461,35 @@ def copy(typingctx, source, start, target, at, count):
             count,
             emit.itemsize,
         )
+        return context.get_dummy_value()
+
+    return signature, codegen
+
+
+@intrinsic
+def add(typingctx, source, start, target, at, count):
+    """Add ``count`` neighbouring elements of one flat buffer to those of another."""
+    int64 = types.int64
+    signature = types.void(source, int64, target, int64, int64)
+
+    def codegen(context, builder, signature, args):
+        source, start, target, at, count = args
+        emit = Emitter(context, builder, signature.args[0].dtype)
+        source = emit.data(signature.args[0], source)
+        target = emit.data(signature.args[2], target)
+        lanes = ir.IntType(64)(emit.lanes)
+        whole = builder.sdiv(count, lanes)
+        with cgutils.for_range(builder, whole) as step:
+            shift = builder.mul(step.index, lanes)
+            place = builder.add(at, shift)
+            added = emit.load(source, builder.add(start, shift))
+            emit.store(builder.fadd(emit.load(target, place), added), target, place)
+        shift = builder.mul(whole, lanes)
+        mask = emit.mask(builder.sub(count, shift))
+        place = builder.add(at, shift)
+        added = emit.load_some(source, builder.add(start, shift), mask)
+        total = builder.fadd(emit.load_some(target, place, mask), added)
+        emit.store_some(total, target, place, mask)
         return context.get_dummy_value()
 
     return signature, codegen

@@ -22,7 +22,6 @@ nor for what is in the cache of another one. Otherwise threads share the columns
 each product.
 """
 
-import sys
 from collections.abc import Sequence
 from typing import NamedTuple
 
@@ -32,7 +31,6 @@ from numba import get_num_threads, njit, types
 from numba.extending import intrinsic
 from numba.np.arrayobj import populate_array
 
-from . import lines, products
 from .entries import entry
 from .lines import LEAST_FOR_A_THREAD
 from .linking import kernel
@@ -43,8 +41,6 @@ from .threads import num_threads, parallel_ranges
 from .winograd_simd import PRODUCT_ROWS
 
 __all__ = ["Instruction", "run"]
-
-_MODULES = (sys.modules[__name__], lines, *products.MODULES)
 
 _INT = ir.IntType(64)
 _BYTES = ir.IntType(8).as_pointer()
@@ -210,7 +206,7 @@ def _run_rows(first, last, instructions, strides, sample, addresses):
                 multiply_part(first, last, left, right, target, False)
 
 
-@kernel(_MODULES)
+@kernel
 def _run_by_rows(instructions, strides, sample, addresses):
     """Follow instructions whose rows are independent."""
     length = -(-instructions[0, 1] // PRODUCT_ROWS[0])
@@ -242,7 +238,7 @@ def _multiply_all(instruction, step, strides, addresses, sample):
     parallel_ranges(multiply_part, length, parts, (left, right, target, True))
 
 
-@kernel(_MODULES)
+@kernel
 def _run_in_order(instructions, strides, sample, addresses):
     """Follow any instructions."""
     for step in range(len(addresses)):

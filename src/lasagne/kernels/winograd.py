@@ -76,13 +76,11 @@ References
    Networks. CVPR 2016.
 """
 
-import sys
 from collections import namedtuple
 
 import numpy as np
 from numba import get_num_threads, njit, types
 
-from . import winograd_blocks
 from .ahead import call
 from .conv_blocks import ceil_divide
 from .conv_types import PART, called_from_outside, flat_type, kernel
@@ -131,10 +129,7 @@ from .winograd_simd import (
     rows_to_lanes,
 )
 
-__all__ = ["MODULES", "applies", "forward", "input_gradient"]
-
-#: Where the text of the kernels is written.
-MODULES = (sys.modules[__name__], *winograd_blocks.MODULES)
+__all__ = ["applies", "forward", "input_gradient"]
 
 #: From some images to others: what is done to sums before they are written, and how.
 Correlation = namedtuple("Correlation", "x y epilogue way")
@@ -191,7 +186,6 @@ def applies(source, w, target, stride, dilation, groups, backwards=False):
         images_type(number),
     ),
     position=9,
-    modules=MODULES,
 )
 def _store_tiles(
     sums,
@@ -301,7 +295,6 @@ def _turn_taps(w, start, size, pitch, targets, flips, front, window, tile):
         types.int64,
     ),
     position=1,
-    modules=MODULES,
 )
 def _transform_panel(number, w, shape, backwards, flips, rows, tiling, filters, origin):
     """Transform the filters of one panel of targets: channels, if backwards.
@@ -384,7 +377,6 @@ def _transform_panel(number, w, shape, backwards, flips, rows, tiling, filters, 
         types.int64,
     ),
     position=4,
-    modules=MODULES,
 )
 def _multiply(
     data,
@@ -611,7 +603,7 @@ def _by_panels(correlation, w):
     parallel_for(_panel_task, panels, (correlation, w, data))
 
 
-@kernel(MODULES)
+@kernel
 def correlate(x, w, y, plan, bias, threshold, below):
     """Overwrite ``y`` with sums over ``x``. Biases fill whole vectors."""
     way, flips, work = way_of(plan)

@@ -3,13 +3,11 @@
 And what all three functions begin with: the transformed tiles of their input.
 """
 
-import sys
 from collections import namedtuple
 
 import numpy as np
 from numba import njit, types
 
-from . import conv_types, minimal_filtering, winograd_simd
 from .conv_blocks import ceil_divide
 from .conv_types import PART, called_from_outside, flat_type
 from .minimal_filtering import SIZE
@@ -27,7 +25,6 @@ from .winograd_simd import (
 __all__ = [
     "FEWEST_ROWS",
     "FLAGS",
-    "MODULES",
     "MOST_ROWS",
     "MOST_VECTORS",
     "ONE_PHASE",
@@ -75,14 +72,6 @@ POINTS = SIZE * SIZE
 #: Rows of a tile of a product, two choices, and its vectors.
 MOST_ROWS, FEWEST_ROWS = PRODUCT_ROWS
 MOST_VECTORS = max(PRODUCT_VECTORS)
-
-#: Where the text of these functions is written.
-MODULES = (
-    sys.modules[__name__],
-    minimal_filtering,
-    winograd_simd,
-    *conv_types.MODULES,
-)
 
 #: A flat array, and its shape ``(images, channels, 1, height, width)``.
 Images = namedtuple("Images", "values shape")
@@ -435,7 +424,6 @@ def store_pixels(pixels, images, image, channel, row, column, rows, columns):
         types.int64,
     ),
     position=8,
-    modules=MODULES,
 )
 def load_tiles(
     images,

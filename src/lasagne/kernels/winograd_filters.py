@@ -6,16 +6,13 @@ move more than products: all tiles are transformed, and then the filters are don
 group after group. Sums do not depend on how many threads there are.
 """
 
-import sys
-
 import numpy as np
 from numba import get_num_threads, njit, types
 
-from . import winograd_blocks
 from .ahead import call
 from .conv_blocks import ceil_divide
 from .conv_types import PART, called_from_outside, flat_type, kernel
-from .simd import VECTOR_BYTES
+from .simd import VECTOR_BYTES, add
 from .threads import parallel_for
 from .winograd_blocks import (
     FEWEST_ROWS,
@@ -45,13 +42,12 @@ from .winograd_costs import costs, is_possible
 from .winograd_plans import plan_gradient
 from .winograd_simd import (
     add_products,
-    add_vectors,
     copy_vector,
     filter_sums,
     lanes_to_rows,
 )
 
-__all__ = ["MODULES", "applies", "filter_gradient"]
+__all__ = ["applies", "filter_gradient"]
 
 
 #: Nanoseconds of one core to make a filter of its sums, in all lanes, or a phase.
@@ -60,9 +56,6 @@ _FILTER, _PHASE_FILTER = 200, 320
 #: What a direct filter gradient takes, relative to a direct convolution, unless there
 #: are strides.
 _DOTS = 1.3
-
-#: Where the text of the kernels is written.
-MODULES = (sys.modules[__name__], *winograd_blocks.MODULES)
 
 
 # ---------------------------------------------------------------------------
@@ -81,7 +74,6 @@ MODULES = (sys.modules[__name__], *winograd_blocks.MODULES)
         flat_type(number),
     ),
     position=7,
-    modules=MODULES,
 )
 def _store_filter(w, k, flip, tiling, totals, row, shares, sums):
     """Make a filter from a row of sums, which is the first of some shares.
@@ -105,7 +97,7 @@ def _store_filter(w, k, flip, tiling, totals, row, shares, sums):
         for share in range(1, shares):
             at = p * pitch + row * width
             start = share * points * pitch + at
-            add_vectors(sums, start, sums, at, width // lanes)
+            add(sums, start, sums, at, width)
     for channel in range(0, channels, lanes):
         for phase in range(phases):
             first_row, first_column = phase_bits(phases, phase)
@@ -159,7 +151,6 @@ def _store_filter(w, k, flip, tiling, totals, row, shares, sums):
         flat_type(number),
     ),
     position=8,
-    modules=MODULES,
 )
 def _add_products(outer, first, filters, data, tiles, tiling, totals, at, sums):
     """Add the products of some filters and all channels to totals from a place on."""
@@ -308,7 +299,7 @@ def _by_groups(x, y, w, flip, plan):
     parallel_for(_group_task, plan.groups, (w, flip, plan, tiles, data, outer))
 
 
-@kernel(MODULES)
+@kernel
 def make_filters(x, y, w, flip, plan):
     """Overwrite ``w`` with the gradient of the filters."""
     x, y, w = images_of(x), images_of(y), images_of(w)

@@ -21,7 +21,6 @@ __all__ = [
     "add_data_sums",
     "add_products",
     "add_products_and_fetch",
-    "add_vectors",
     "copy_vector",
     "data_points",
     "filter_points",
@@ -386,28 +385,6 @@ def copy_vector(typingctx, values, start, at):
         emit = Emitter(context, builder, signature.args[0].dtype)
         values = emit.data(signature.args[0], values)
         emit.store(emit.load(values, start), values, at)
-        return context.get_dummy_value()
-
-    return signature, codegen
-
-
-@intrinsic
-def add_vectors(typingctx, source, start, target, at, count):
-    """Add some neighbouring vectors of one flat array to those of another."""
-    int64 = types.int64
-    signature = types.void(source, int64, target, int64, int64)
-
-    def codegen(context, builder, signature, args):
-        source, start, target, at, count = args
-        emit = Emitter(context, builder, signature.args[0].dtype)
-        source = emit.data(signature.args[0], source)
-        target = emit.data(signature.args[2], target)
-        with cgutils.for_range(builder, count) as step:
-            shift = builder.mul(step.index, ir.IntType(64)(emit.lanes))
-            place = builder.add(at, shift)
-            added = emit.load(source, builder.add(start, shift))
-            total = builder.fadd(emit.load(target, place), added)
-            emit.store(total, target, place)
         return context.get_dummy_value()
 
     return signature, codegen

@@ -37,7 +37,7 @@ _promote_sizes = {1: _sizes_1d, 2: _sizes_2d, 3: _sizes_3d}
 
 def conv_key(op: Any) -> str:
     """Return the cache key of a member of the family."""
-    return kernel_key(op, *conv.MODULES, *conv_depthwise.MODULES)
+    return kernel_key(op, conv, conv_depthwise)
 
 
 def _steps(op: Any) -> tuple[tuple[int, ...], tuple[int, ...]]:
@@ -79,7 +79,7 @@ def _kernel(name: str, op: Any, dtype: str, *epilogue: types.Type) -> Callable:
     triple = types.UniTuple(types.int64, 3)
     arguments = (array,) * 3 + (triple,) * 3 + (types.int64, types.boolean)
     arguments += epilogue
-    general = external(getattr(conv, name), arguments, *conv.MODULES)
+    general = external(getattr(conv, name), arguments)
     groups = op.groups
     if groups == 1:  # so the other one need not be compiled
 
@@ -89,9 +89,7 @@ def _kernel(name: str, op: Any, dtype: str, *epilogue: types.Type) -> Callable:
 
         return call
 
-    depthwise = external(
-        getattr(conv_depthwise, name), arguments, *conv_depthwise.MODULES
-    )
+    depthwise = external(getattr(conv_depthwise, name), arguments)
     applies = numba_njit(conv_depthwise.applies)
 
     @numba_njit

@@ -68,7 +68,7 @@ def _losses(op: Any, function: Callable, checked: Callable) -> tuple[Callable, s
         function(_rows(x), right, losses.reshape(-1))
         return losses
 
-    return crossentropy, kernel_key(op, *kernel.MODULES)
+    return crossentropy, kernel_key(op, kernel)
 
 
 def _gradient(op: Any, function: Callable, checked: Callable) -> tuple[Callable, str]:
@@ -83,7 +83,7 @@ def _gradient(op: Any, function: Callable, checked: Callable) -> tuple[Callable,
         function(rows, right, _flat(g), gx)
         return gx.reshape(x.shape)
 
-    return crossentropy_gradient, kernel_key(op, *kernel.MODULES)
+    return crossentropy_gradient, kernel_key(op, kernel)
 
 
 @register(LabelCrossentropy)

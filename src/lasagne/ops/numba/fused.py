@@ -8,7 +8,7 @@ from numba import from_dtype, types
 from pytensor.graph.basic import Apply
 from pytensor.link.numba.dispatch.basic import numba_njit
 
-from ...kernels import elementwise, threads
+from ...kernels import elementwise
 from ...kernels.linking import external
 from ..fused import ConvBias, RectifyGradient
 from ._keys import kernel_key, register
@@ -40,8 +40,7 @@ def numba_funcify_RectifyGradient(
     """Call :func:`lasagne.kernels.elementwise.rectify_gradient`."""
     number = from_dtype(np.dtype(node.inputs[0].type.dtype))
     rows, sums = types.Array(number, 3, "C"), types.Array(number, 1, "C")
-    modules = (elementwise, threads)
-    kernel = external(elementwise.rectify_gradient, (rows, rows, rows, sums), *modules)
+    kernel = external(elementwise.rectify_gradient, (rows, rows, rows, sums))
 
     @numba_njit
     def rectify_gradient(y, g):
@@ -54,4 +53,4 @@ def numba_funcify_RectifyGradient(
         kernel(y.reshape(shape), g.reshape(shape), x.reshape(shape), sums)
         return x, sums
 
-    return rectify_gradient, kernel_key(op, *modules)
+    return rectify_gradient, kernel_key(op, elementwise)

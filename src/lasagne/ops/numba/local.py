@@ -16,7 +16,7 @@ from .conv import _padding, _promote_sizes, _steps
 
 
 def _key(op: Any) -> str:
-    return kernel_key(op, *kernel.MODULES)
+    return kernel_key(op, kernel)
 
 
 def _kernel(function: Any, node: Apply, ranks: tuple[int, int, int]) -> Callable:
@@ -25,7 +25,7 @@ def _kernel(function: Any, node: Apply, ranks: tuple[int, int, int]) -> Callable
     arrays = (types.Array(number, rank, "C") for rank in ranks)
     triple = types.UniTuple(types.int64, 3)
     arguments = (*arrays, triple, triple, triple, types.int64)
-    return external(function, arguments, *kernel.MODULES)
+    return external(function, arguments)
 
 
 def _taps(op: Any) -> Callable:

@@ -83,7 +83,7 @@ def _types(node: Apply) -> tuple[types.Type, types.Type, types.Type]:
 
 def normalization_key(op: Any, node: Apply) -> str:
     """Return the key under which a rule is kept on disk."""
-    return kernel_key(op, *kernel.MODULES, ndim=node.inputs[0].type.ndim)
+    return kernel_key(op, kernel, ndim=node.inputs[0].type.ndim)
 
 
 def normalization(op: Any, node: Apply, least: float, below: float) -> Callable:
@@ -91,7 +91,7 @@ def normalization(op: Any, node: Apply, least: float, below: float) -> Callable:
     arrange, check, restore = arrangement(op, node)
     number, rows, row = _types(node)
     inputs = (rows, row, row, types.float64, rows, number, number)
-    normalize = external(kernel.normalize, (*inputs, rows, row, row), *kernel.MODULES)
+    normalize = external(kernel.normalize, (*inputs, rows, row, row))
     convert = np.dtype(node.inputs[0].type.dtype).type
     lowest, instead = convert(least), convert(below)
 
@@ -140,9 +140,7 @@ def gradient(op: Any, node: Apply, rectified: bool) -> Callable:
     arrange, check, restore = arrangement(op, node)
     _, rows, row = _types(node)
     inputs = (rows, row, row, row, row, rows, types.boolean)
-    normalize_gradient = external(
-        kernel.normalize_gradient, (*inputs, rows, row, row), *kernel.MODULES
-    )
+    normalize_gradient = external(kernel.normalize_gradient, (*inputs, rows, row, row))
 
     @numba_njit
     def go_back(x, scale, mean, inv_std, gy, shift):

@@ -137,12 +137,11 @@ def _kernel(
     return external(
         function,
         (*inputs, triple, triple, triple, *mode, array, typeof(made_for)),
-        *kernel.MODULES,
     )
 
 
 def _key(op: Any, **parameters: Any) -> str:
-    return kernel_key(op, *kernel.MODULES, lengths, **parameters)
+    return kernel_key(op, kernel, lengths, **parameters)
 
 
 @numba_njit

@@ -38,4 +38,4 @@ def numba_funcify_MRGUniform(
         fill(new_state, sample.reshape(-1), scale)
         return new_state, sample
 
-    return mrg_uniform, kernel_key(op, *kernel.MODULES)
+    return mrg_uniform, kernel_key(op, kernel)
