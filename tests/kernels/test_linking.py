@@ -44,8 +44,8 @@ def test_loops_are_optimized_fully():
 
 
 _PACKAGE = {
-    "top": "from .middle import (\n    MIDDLE,  # twice the number\n)\n",
-    "middle": "from . import bottom\nMIDDLE = 2 * bottom.NUMBER\n",
+    "top": "from .middle import MIDDLE\n",
+    "middle": "from . import (\n    bottom,\n)\nMIDDLE = 2 * bottom.NUMBER\n",
     "bottom": "NUMBER = 1\n",
     "within": "def number():\n    from .bottom import NUMBER\n    return NUMBER\n",
     "apart": "from math import pi\n",

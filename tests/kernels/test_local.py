@@ -8,15 +8,19 @@ from lasagne.kernels import local as kernel
 from .guarded import run_guarded
 
 # (x, w, stride, before, dilation, groups): a row, a plane and a volume; padding,
-# gaps between taps, filters in reverse, several groups; more positions, images and
-# filters than are handled at a time; a batch without images.
+# gaps between taps, filters in reverse, several groups; more positions, more images,
+# filters and channels, and more taps than are handled at a time; a batch without
+# images.
 CASES = {
     "row": ((2, 3, 1, 1, 9), (4, 3, 1, 1, 3, 1, 1, 7), 1, 0, 1, 1),
     "stride": ((3, 2, 1, 7, 9), (2, 1, 1, 2, 2, 1, 3, 3), 3, 0, 1, 2),
     "padding": ((2, 2, 1, 4, 5), (3, 2, 1, 3, 3, 1, 3, 3), 2, 2, 2, 1),
     "volume": ((1, 2, 4, 5, 6), (2, 2, 2, 2, 2, 5, 6, 7), 1, 1, 1, 1),
     "reversed": ((2, 2, 1, 5, 6), (2, 2, 1, 3, 3, 1, 3, 4), 1, -2, -1, 1),
-    "large": ((19, 2, 1, 9, 40), (34, 1, 1, 1, 3, 1, 9, 38), 1, 0, 1, 2),
+    "column": ((2, 3, 1, 9, 1), (4, 3, 1, 3, 1, 1, 9, 1), 1, 1, 1, 1),
+    "positions": ((19, 2, 1, 9, 40), (34, 1, 1, 1, 3, 1, 9, 38), 1, 0, 1, 2),
+    "blocks": ((37, 26, 1, 4, 5), (98, 13, 1, 3, 3, 1, 2, 3), 1, 0, 1, 2),
+    "taps": ((3, 2, 1, 9, 12), (2, 2, 1, 7, 8, 1, 2, 3), 2, 0, 1, 1),
     "empty": ((0, 2, 1, 3, 3), (2, 2, 1, 2, 2, 1, 2, 2), 1, 0, 1, 1),
 }
 

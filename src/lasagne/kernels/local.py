@@ -24,29 +24,44 @@ under filter tap ``t`` at output position ``o``::
 
 Method
 ------
-**Patches.** What every tap sees at a run of output positions is copied from the
-input to a buffer, zeros for padding. That settles stride, dilation and the
-number of axes: patches, filters and output are contiguous along the positions,
-and each law is a sum of products of rows, ``y[n, k] += patches[n, c, t] * w[k,
-c, t]``, which LLVM vectorises. The input gradient computes the patches, and
-adds them to where they would have come from.
+At each position, a convolution is a product of matrices: what the taps of all
+channels see there, the *patches*, by the filters. Positions are the last axis of
+filters and outputs. So the lanes of a vector are neighbouring positions, and the
+elements of the matrices are vectors: for a run of positions
 
-**Order.** The filters outweigh input and output by far, and a weight meets
-each image once. So the filters are gone through once, and everything that
-belongs to a run of positions of some filters and one channel stays in cache
-while all images use it.
+    y[n, k] = sum over r of  p[n, r] * w[k, r],    where r = (c, t)
 
-**Threads.** No two tasks write to the same place, and no sum depends on how
-many threads there are.
+All three laws are such products of two of the matrices, added to the third:
+:func:`.local_simd.add_lanes`, in tiles that stay in registers.
+
+**Blocks.** Matrices of some images, filters and channels are copied to where they lie
+densely, zeros for padding and for what is beyond the last position, so that they fit
+the second cache. That settles stride, dilation and the number of axes. The input
+gradient computes the patches, and adds them to where they would have come from.
+
+**Threads.** A task owns a block of the result and adds up what belongs to it in order:
+no two tasks write to the same place, and no sum depends on how many threads there are.
 """
+
+from collections import namedtuple
 
 import numpy as np
 from numba import njit
 
 from .geometry import demote, output_sizes, promote, shape_text, span
-from .linking import watch
-from .simd import clear, copy
-from .threads import parallel_for
+from .linking import kernel, watch
+from .local_simd import (
+    LANE_COLUMNS,
+    LANE_ROWS,
+    add_lanes,
+    add_pieces,
+    load_pieces,
+    load_rows,
+    store_rows,
+)
+from .parts import PART
+from .simd import VECTOR_BYTES, clear
+from .threads import num_threads, parallel_for
 
 __all__ = [
     "check",
@@ -62,14 +77,6 @@ __all__ = [
 ]
 
 _JIT = {"cache": True, "nogil": True, "fastmath": {"contract"}}
-
-# Functions that only kernels call, and are cached with them: compiled faster.
-_INNER = {
-    "nogil": True,
-    "fastmath": {"contract"},
-    "no_cpython_wrapper": True,
-    "no_cfunc_wrapper": True,
-}
 
 
 @njit(**_JIT)
@@ -175,244 +182,488 @@ def check(x_shape, w_shape, y_shape, stride, before, after, dilation, groups):
         )
 
 
-# What is handled at a time: with 3x3 filters of float32 the patches take 144 KiB
-# of the second-level cache. A task has as many filters as it may, unless that
-# leaves too few tasks for the threads.
-_POSITIONS = 256
-_IMAGES = 16
-_FILTERS = 16
-_TASKS = 16
+# ---------------------------------------------------------------------------
+# Blocks
+
+#: Channels times taps, filters and images of a block, at most where there is a choice;
+#: how many of the latter to every vector of positions, and how many of these at most.
+_ROWS, _FILTERS, _IMAGES, _IMAGES_OF_VECTOR, _STRIPS = 48, 48, 32, 64, 4
+
+#: Planes of a channel that are copied together. Those of neighbouring images are often a
+#: power of two apart, and a cache holds eight lines from such places, at most.
+_PLANES = 6
+
+#: The shapes of ``x`` and ``w``, how they meet, and the size of blocks.
+Job = namedtuple(
+    "Job", "x w stride before dilation groups channels filters images strips lanes"
+)
+
+#: Matrices whose elements are vectors, one for each strip of positions: flat arrays,
+#: and the elements from one row to the next, and from one strip to the next.
+Matrix = namedtuple("Matrix", "values pitch strip")
+
+#: Some filters of a group: their numbers, and the first channel that they see.
+Filters = namedtuple("Filters", "first last channel")
 
 
-@njit(**_INNER)
-def _parts(total, size):
-    """Count the parts of a given size, the last perhaps smaller."""
+@njit(**PART)
+def _divide(total, size):
+    """Divide, and round up."""
     return (total + size - 1) // size
 
 
-@njit(**_INNER)
+@njit(**PART)
 def _volume(sizes):
     return sizes[0] * sizes[1] * sizes[2]
 
 
-@njit(**_INNER)
-def _transfer(
-    x,
-    x_shape,
-    image,
-    images,
-    channel,
-    patches,
-    w_shape,
-    first,
-    last,
-    stride,
-    before,
-    dilation,
-    add_up,
-):
-    """Copy to the patches what the taps see at positions ``first`` to ``last``.
+@njit(**PART)
+def _evenly(total, most):
+    """Return the size of parts that are about equal, of at most a given one."""
+    return max(1, _divide(total, max(1, _divide(total, most))))
 
-    Or, if ``add_up``, add the patches to where that came from. Both ``x`` and
-    ``patches``, of shape ``(images, taps, _POSITIONS)``, are flat.
+
+@njit(**PART)
+def _plan(x, w, stride, before, dilation, groups):
+    """Choose the size of blocks."""
+    taps, images = _volume(w.shape[2:5]), _evenly(x.shape[0], _IMAGES)
+    return Job(
+        x.shape,
+        w.shape,
+        stride,
+        before,
+        dilation,
+        groups,
+        _evenly(w.shape[1], max(1, _ROWS // taps)),
+        _evenly(w.shape[0] // groups, _FILTERS),
+        images,
+        max(1, min(_STRIPS, _IMAGES_OF_VECTOR // images)),
+        VECTOR_BYTES // x.itemsize,
+    )
+
+
+@njit(**PART)
+def _count_runs(job):
+    return _divide(_volume(job.w[5:]), job.strips * job.lanes)
+
+
+@njit(**PART)
+def _count_filters(job):
+    """Count the blocks of filters of a group."""
+    return _divide(job.w[0] // job.groups, job.filters)
+
+
+@njit(**PART)
+def _count_channels(job):
+    """Count the blocks of channels that a filter sees."""
+    return _divide(job.w[1], job.channels)
+
+
+@njit(**PART)
+def _count_images(job):
+    return _divide(job.x[0], job.images)
+
+
+@njit(**PART)
+def _positions_of(job, run):
+    """Return the first position of a run, and the one behind the last."""
+    length = job.strips * job.lanes
+    return run * length, min((run + 1) * length, _volume(job.w[5:]))
+
+
+@njit(**PART)
+def _filters_of(job, block):
+    """Return a block of filters; those of a group follow each other."""
+    group, part = divmod(block, _count_filters(job))
+    filters = job.w[0] // job.groups
+    first = group * filters + part * job.filters
+    last = min(first + job.filters, (group + 1) * filters)
+    return Filters(first, last, group * job.w[1])
+
+
+@njit(**PART)
+def _channels_of(job, block):
+    """Return a range of channels, among those that a filter sees."""
+    return block * job.channels, min((block + 1) * job.channels, job.w[1])
+
+
+@njit(**PART)
+def _images_of(job, block):
+    return block * job.images, min((block + 1) * job.images, job.x[0])
+
+
+@njit(**PART)
+def _matrix(rows, columns, job, like):
+    """Make a matrix for each strip."""
+    # Of odd length, so that columns do not compete for the same lines of the cache.
+    pitch = (columns | 1) * job.lanes
+    strip = rows * pitch
+    return Matrix(np.zeros(job.strips * strip, like.dtype), pitch, strip)
+
+
+@njit(**PART)
+def _matrices(job, like):
+    """Return patches, filters and outputs of a block."""
+    rows = job.channels * _volume(job.w[2:5])
+    return (
+        _matrix(job.images, rows, job, like),
+        _matrix(job.filters, rows, job, like),
+        _matrix(job.images, job.filters, job, like),
+    )
+
+
+# ---------------------------------------------------------------------------
+# From arrays to matrices, and back
+
+
+@njit(**PART)
+def _load(values, row, count, job, run, matrix, at):
+    """Copy neighbouring rows of positions to a row of a matrix."""
+    first, last = run
+    positions = _volume(job.w[5:])
+    for position in range(first, last, job.lanes):
+        some = min(job.lanes, last - position)
+        start = row * positions + position
+        load_rows(values, start, positions, matrix.values, at, job.lanes, count, some)
+        at += matrix.strip
+
+
+@njit(**PART)
+def _store(matrix, at, values, row, count, job, run):
+    """Do the reverse of :func:`_load`."""
+    first, last = run
+    positions = _volume(job.w[5:])
+    for position in range(first, last, job.lanes):
+        some = min(job.lanes, last - position)
+        start = row * positions + position
+        store_rows(matrix.values, at, job.lanes, values, start, positions, count, some)
+        at += matrix.strip
+
+
+@njit(**PART)
+def _load_filters(w, job, filters, channels, run, matrix):
+    """Copy the weights of some channels."""
+    taps = _volume(job.w[2:5])
+    count = (channels[1] - channels[0]) * taps
+    for k in range(filters.first, filters.last):
+        row = (k * job.w[1] + channels[0]) * taps
+        at = (k - filters.first) * matrix.pitch
+        _load(w, row, count, job, run, matrix, at)
+
+
+@njit(**PART)
+def _store_filters(matrix, w, job, filters, channels, run):
+    """Do the reverse of :func:`_load_filters`."""
+    taps = _volume(job.w[2:5])
+    count = (channels[1] - channels[0]) * taps
+    for k in range(filters.first, filters.last):
+        row = (k * job.w[1] + channels[0]) * taps
+        at = (k - filters.first) * matrix.pitch
+        _store(matrix, at, w, row, count, job, run)
+
+
+@njit(**PART)
+def _load_outputs(y, job, images, filters, run, matrix):
+    """Copy the outputs of some images."""
+    count = filters.last - filters.first
+    for n in range(images[0], images[1]):
+        row, at = n * job.w[0] + filters.first, (n - images[0]) * matrix.pitch
+        _load(y, row, count, job, run, matrix, at)
+
+
+@njit(**PART)
+def _store_outputs(matrix, y, job, images, filters, run):
+    """Do the reverse of :func:`_load_outputs`."""
+    count = filters.last - filters.first
+    for n in range(images[0], images[1]):
+        row, at = n * job.w[0] + filters.first, (n - images[0]) * matrix.pitch
+        _store(matrix, at, y, row, count, job, run)
+
+
+@njit(**PART)
+def _find_pieces(job, run, strip):
+    """Find the pieces of rows that the taps of a channel see from a run of positions.
+
+    Each is where it begins among the patches, and in the plane of the channel, and how
+    many elements it has, which are all in one vector.
     """
-    sizes, width = w_shape[5:], w_shape[7]
-    taps = _volume(w_shape[2:5])
-    for tap in range(taps):
-        shift_d = tap // w_shape[4] // w_shape[3] * dilation[0] - before[0]
-        shift_h = tap // w_shape[4] % w_shape[3] * dilation[1] - before[1]
-        shift_w = tap % w_shape[4] * dilation[2] - before[2]
-        inside = span(width, x_shape[4], stride[2], shift_w)
+    x_sizes, w_sizes, sizes = job.x[2:], job.w[2:5], job.w[5:]
+    first, last = run
+    pieces = np.empty((_volume(w_sizes) * (last - first), 3), np.int64)
+    count = 0
+    for tap in range(_volume(w_sizes)):
+        shift_d = tap // w_sizes[2] // w_sizes[1] * job.dilation[0] - job.before[0]
+        shift_h = tap // w_sizes[2] % w_sizes[1] * job.dilation[1] - job.before[1]
+        shift_w = tap % w_sizes[2] * job.dilation[2] - job.before[2]
+        inside = span(sizes[2], x_sizes[2], job.stride[2], shift_w)
         position = first
         while position < last:
-            # The part of one row of positions, and of it what is not padding.
-            row, begin = position // width, position % width
-            end = min(width, begin + last - position)
-            d = row // sizes[1] * stride[0] + shift_d
-            h = row % sizes[1] * stride[1] + shift_h
-            start = stop = begin
-            if 0 <= d < x_shape[2] and 0 <= h < x_shape[3]:
-                start = min(max(begin, inside[0]), end)
-                stop = max(start, min(end, inside[1]))
-            for n in range(images):
-                at = (n * taps + tap) * _POSITIONS + position - first - begin
-                source = ((image + n) * x_shape[1] + channel) * x_shape[2] + d
-                source = (source * x_shape[3] + h) * x_shape[4] + shift_w
-                if add_up:
-                    for o in range(start, stop):
-                        i = np.uint64(source + o * stride[2])
-                        x[i] += patches[np.uint64(at + o)]
-                    continue
-                clear(patches, at + begin, start - begin)
-                if stride[2] == 1:
-                    copy(x, source + start, patches, at + start, stop - start)
-                else:
-                    for o in range(start, stop):
-                        i = np.uint64(source + o * stride[2])
-                        patches[np.uint64(at + o)] = x[i]
-                clear(patches, at + stop, end - stop)
+            # What is in one row of positions and in one vector, without padding.
+            row, begin = divmod(position, sizes[2])
+            vector, lane = divmod(position - first, job.lanes)
+            end = min(sizes[2], begin + min(last - position, job.lanes - lane))
+            d = row // sizes[1] * job.stride[0] + shift_d
+            h = row % sizes[1] * job.stride[1] + shift_h
+            start, stop = max(begin, inside[0]), min(end, inside[1])
+            if start < stop and 0 <= d < x_sizes[0] and 0 <= h < x_sizes[1]:
+                lane += start - begin
+                column = (d * x_sizes[1] + h) * x_sizes[2] + shift_w
+                pieces[count, 0] = vector * strip + tap * job.lanes + lane
+                pieces[count, 1] = column + start * job.stride[2]
+                pieces[count, 2] = stop - start
+                count += 1
             position += end - begin
+    return pieces[:count]
 
 
-@njit(**_INNER)
-def _add_products(left, left_at, right, right_at, total, total_at, count):
-    """Multiply two rows of flat arrays element by element, and add to a third."""
-    for i in range(count):
-        # Unsigned, so that Numba does not look for negative indices.
-        product = left[np.uint64(left_at + i)] * right[np.uint64(right_at + i)]
-        total[np.uint64(total_at + i)] += product
+@njit(**PART)
+def _planes_of(job, images, channel, channels, matrix):
+    """Describe the planes of some channels of some images, in the order to take them.
+
+    Where they begin in the matrix, and in ``x``, and how many images follow.
+    """
+    pitch = _volume(job.w[2:5]) * job.lanes
+    shares = _divide(images[1] - images[0], _PLANES)
+    planes = np.empty((shares * channels, 3), np.int64)
+    for i in range(len(planes)):
+        share, c = divmod(i, channels)
+        n = images[0] + share * _PLANES
+        planes[i, 0] = share * _PLANES * matrix.pitch + c * pitch
+        planes[i, 1] = (n * job.x[1] + channel + c) * _volume(job.x[2:])
+        planes[i, 2] = min(_PLANES, images[1] - n)
+    return planes
 
 
-@njit(**_INNER)
-def _with_some_patches(
-    task, x, w, y, stride, before, dilation, groups, for_filters, runs, block_size
-):
-    """Compute what one run of positions adds to some filters of one group."""
-    num_filters, channels = w.shape[:2]
-    num_images, positions = x.shape[0], _volume(w.shape[5:])
-    taps = _volume(w.shape[2:5])
-    filters = num_filters // groups
-    blocks = _parts(filters, block_size)
-    task, run = divmod(task, runs)
-    group, block = divmod(task, blocks)
-    first, last = run * _POSITIONS, min((run + 1) * _POSITIONS, positions)
-    count = last - first
-    first_filter = group * filters + block * block_size
-    last_filter = min(first_filter + block_size, (group + 1) * filters)
-    patches = np.empty(_IMAGES * taps * _POSITIONS, x.dtype)
-    x_flat, w_flat, y_flat = x.reshape(-1), w.reshape(-1), y.reshape(-1)
-
-    for k in range(first_filter, last_filter):
-        if for_filters:
-            for row in range(k * channels * taps, (k + 1) * channels * taps):
-                clear(w_flat, row * positions + first, count)
-        else:
-            for n in range(num_images):
-                clear(y_flat, (n * num_filters + k) * positions + first, count)
-
-    for c in range(channels):
-        for image in range(0, num_images, _IMAGES):
-            images = min(_IMAGES, num_images - image)
-            _transfer(
-                x_flat,
-                x.shape,
-                image,
+@njit(**PART)
+def _load_patches(x, job, planes, pieces, matrix):
+    """Copy what the taps of some channels see; padding is zero already."""
+    apart, step = job.x[1] * _volume(job.x[2:]), job.stride[2]
+    for at, start, images in planes:
+        if step == 1:
+            load_pieces(
+                matrix.values,
+                at,
+                matrix.pitch,
+                x,
+                start,
+                apart,
                 images,
-                group * channels + c,
-                patches,
-                w.shape,
-                first,
-                last,
-                stride,
-                before,
-                dilation,
-                False,
+                pieces,
+                len(pieces),
             )
-            for k in range(first_filter, last_filter):
-                for t in range(taps):
-                    w_at = ((k * channels + c) * taps + t) * positions + first
-                    for n in range(images):
-                        at = (n * taps + t) * _POSITIONS
-                        y_at = (image + n) * num_filters + k
-                        y_at = y_at * positions + first
-                        if for_filters:
-                            _add_products(
-                                patches, at, y_flat, y_at, w_flat, w_at, count
-                            )
-                        else:
-                            _add_products(
-                                patches, at, w_flat, w_at, y_flat, y_at, count
-                            )
+            continue
+        for n in range(images):
+            for place, column, length in pieces:
+                to, source = at + n * matrix.pitch + place, start + n * apart + column
+                for j in range(length):
+                    matrix.values[to + j] = x[source + j * step]
 
 
-@njit(**_INNER)
-def _with_patches(x, w, y, stride, before, dilation, groups, for_filters):
-    """Compute ``y``, or ``w`` if ``for_filters``, from ``x`` and the other one."""
-    num_filters = w.shape[0]
-    runs = _parts(_volume(w.shape[5:]), _POSITIONS)
-    block_size = max(1, min(_FILTERS, num_filters * runs // _TASKS))
-    blocks = _parts(num_filters // groups, block_size)
-    parallel_for(
-        _with_some_patches,
-        groups * blocks * runs,
-        (x, w, y, stride, before, dilation, groups, for_filters, runs, block_size),
-    )
+@njit(**PART)
+def _add_patches(matrix, x, job, planes, pieces):
+    """Add patches to where :func:`_load_patches` would have them from."""
+    apart, step = job.x[1] * _volume(job.x[2:]), job.stride[2]
+    for at, start, images in planes:
+        if step == 1:
+            add_pieces(
+                matrix.values,
+                at,
+                matrix.pitch,
+                x,
+                start,
+                apart,
+                images,
+                pieces,
+                len(pieces),
+            )
+            continue
+        for n in range(images):
+            for place, column, length in pieces:
+                source, to = at + n * matrix.pitch + place, start + n * apart + column
+                for j in range(length):
+                    x[to + j * step] += matrix.values[source + j]
 
 
-@watch
-@njit(**_JIT)
+# ---------------------------------------------------------------------------
+# Products
+
+
+@njit(**PART)
+def _multiply(run, job, sizes, left, left_steps, right, right_steps, sums, add):
+    """Overwrite a matrix with a product of two others, or add that, in all strips.
+
+    The sizes are rows, columns and steps of the sums. Steps of the left matrix are
+    elements from one row of the sums, and from one step, to the next; those of the
+    right one are from one column, and from one step, to the next.
+    """
+    rows, columns, steps = sizes
+    for strip in range(_divide(run[1] - run[0], job.lanes)):
+        j = 0
+        while j < columns:
+            width = LANE_COLUMNS if j + LANE_COLUMNS <= columns else 1
+            i = 0
+            while i < rows:
+                height = LANE_ROWS if i + LANE_ROWS <= rows else 1
+                add_lanes(
+                    height,
+                    width,
+                    left.values,
+                    strip * left.strip + i * left_steps[0],
+                    left_steps[0],
+                    left_steps[1],
+                    right.values,
+                    strip * right.strip + j * right_steps[0],
+                    right_steps[0],
+                    right_steps[1],
+                    steps,
+                    sums.values,
+                    strip * sums.strip + i * sums.pitch + j * job.lanes,
+                    sums.pitch,
+                    job.lanes,
+                    add,
+                )
+                i += height
+            j += width
+
+
+@njit(**PART)
+def _clear(matrix):
+    clear(matrix.values, 0, len(matrix.values))
+
+
+@njit(**PART)
+def _range_of(worker, workers, tasks):
+    """Return the tasks of one of the workers."""
+    return range(tasks * worker // workers, tasks * (worker + 1) // workers)
+
+
+@njit(**PART)
+def _forward_tasks(worker, workers, x, w, y, job):
+    """Compute outputs: each task those of some images, filters and positions."""
+    patches, weights, outputs = _matrices(job, x)
+    runs, shares = _count_runs(job), _count_images(job)
+    tasks = job.groups * _count_filters(job) * runs * shares
+    taps = _volume(job.w[2:5])
+    for task in _range_of(worker, workers, tasks):
+        task, share = divmod(task, shares)
+        block, number = divmod(task, runs)
+        filters, images = _filters_of(job, block), _images_of(job, share)
+        run = _positions_of(job, number)
+        pieces = _find_pieces(job, run, patches.strip)
+        _clear(patches)
+        for each in range(_count_channels(job)):
+            channels = _channels_of(job, each)
+            count = channels[1] - channels[0]
+            channel = filters.channel + channels[0]
+            _load_filters(w, job, filters, channels, run, weights)
+            planes = _planes_of(job, images, channel, count, patches)
+            _load_patches(x, job, planes, pieces, patches)
+            _multiply(
+                run,
+                job,
+                (images[1] - images[0], filters.last - filters.first, count * taps),
+                patches,
+                (patches.pitch, job.lanes),
+                weights,
+                (weights.pitch, job.lanes),
+                outputs,
+                each > 0,
+            )
+        _store_outputs(outputs, y, job, images, filters, run)
+
+
+@njit(**PART)
+def _filter_gradient_tasks(worker, workers, x, y, w, job):
+    """Compute filters: each task those of some channels, at some positions."""
+    patches, weights, outputs = _matrices(job, x)
+    runs, parts = _count_runs(job), _count_channels(job)
+    tasks = job.groups * _count_filters(job) * runs * parts
+    taps = _volume(job.w[2:5])
+    for task in _range_of(worker, workers, tasks):
+        task, part = divmod(task, parts)
+        block, number = divmod(task, runs)
+        filters, channels = _filters_of(job, block), _channels_of(job, part)
+        run, count = _positions_of(job, number), channels[1] - channels[0]
+        pieces = _find_pieces(job, run, patches.strip)
+        _clear(patches)
+        for each in range(_count_images(job)):
+            images = _images_of(job, each)
+            channel = filters.channel + channels[0]
+            _load_outputs(y, job, images, filters, run, outputs)
+            planes = _planes_of(job, images, channel, count, patches)
+            _load_patches(x, job, planes, pieces, patches)
+            _multiply(
+                run,
+                job,
+                (filters.last - filters.first, count * taps, images[1] - images[0]),
+                outputs,
+                (job.lanes, outputs.pitch),
+                patches,
+                (job.lanes, patches.pitch),
+                weights,
+                each > 0,
+            )
+        _store_filters(weights, w, job, filters, channels, run)
+
+
+@njit(**PART)
+def _input_gradient_tasks(worker, workers, w, y, x, job):
+    """Compute inputs: each task those of some channels of some images."""
+    patches, weights, outputs = _matrices(job, x)
+    parts, shares = _count_channels(job), _count_images(job)
+    taps, plane = _volume(job.w[2:5]), _volume(job.x[2:])
+    blocks = _count_filters(job)
+    for task in _range_of(worker, workers, job.groups * parts * shares):
+        task, share = divmod(task, shares)
+        group, number = divmod(task, parts)
+        images, channels = _images_of(job, share), _channels_of(job, number)
+        channel, count = group * job.w[1] + channels[0], channels[1] - channels[0]
+        for n in range(images[0], images[1]):
+            clear(x, (n * job.x[1] + channel) * plane, count * plane)
+        planes = _planes_of(job, images, channel, count, patches)
+        for number in range(_count_runs(job)):
+            run = _positions_of(job, number)
+            for part in range(blocks):
+                filters = _filters_of(job, group * blocks + part)
+                _load_filters(w, job, filters, channels, run, weights)
+                _load_outputs(y, job, images, filters, run, outputs)
+                _multiply(
+                    run,
+                    job,
+                    (images[1] - images[0], count * taps, filters.last - filters.first),
+                    outputs,
+                    (outputs.pitch, job.lanes),
+                    weights,
+                    (job.lanes, weights.pitch),
+                    patches,
+                    part > 0,
+                )
+            pieces = _find_pieces(job, run, patches.strip)
+            _add_patches(patches, x, job, planes, pieces)
+
+
+@kernel
 def forward(x, w, y, stride, before, dilation, groups):
     """Overwrite ``y`` with the local connections of ``x`` by ``w``."""
-    _with_patches(x, w, y, stride, before, dilation, groups, False)
+    job = _plan(x, w, stride, before, dilation, groups)
+    workers = num_threads()
+    arrays = x.reshape(x.size), w.reshape(w.size), y.reshape(y.size)
+    parallel_for(_forward_tasks, workers, (workers, *arrays, job))
 
 
-@watch
-@njit(**_JIT)
+@kernel
 def filter_gradient(x, y, w, stride, before, dilation, groups):
     """Overwrite ``w`` with the gradient of the filters between ``x`` and ``y``."""
-    _with_patches(x, w, y, stride, before, dilation, groups, True)
+    job = _plan(x, w, stride, before, dilation, groups)
+    workers = num_threads()
+    arrays = x.reshape(x.size), y.reshape(y.size), w.reshape(w.size)
+    parallel_for(_filter_gradient_tasks, workers, (workers, *arrays, job))
 
 
-@njit(**_INNER)
-def _input_gradient_of_channel(task, w, y, x, stride, before, dilation, groups, shares):
-    """Compute one channel of a share of the images."""
-    num_images, num_channels, channels = x.shape[0], x.shape[1], w.shape[1]
-    num_filters, filters = w.shape[0], w.shape[0] // groups
-    positions, taps = _volume(w.shape[5:]), _volume(w.shape[2:5])
-    plane = _volume(x.shape[2:])
-    x_flat, w_flat, y_flat = x.reshape(-1), w.reshape(-1), y.reshape(-1)
-    channel, share = divmod(task, shares)
-    first_image = num_images * share // shares
-    last_image = num_images * (share + 1) // shares
-    group, c = divmod(channel, channels)
-    patches = np.empty(_IMAGES * taps * _POSITIONS, x.dtype)
-
-    for n in range(first_image, last_image):
-        clear(x_flat, (n * num_channels + channel) * plane, plane)
-    for first in range(0, positions, _POSITIONS):
-        last = min(first + _POSITIONS, positions)
-        for image in range(first_image, last_image, _IMAGES):
-            images = min(_IMAGES, last_image - image)
-            clear(patches, 0, images * taps * _POSITIONS)
-            for k in range(group * filters, (group + 1) * filters):
-                for t in range(taps):
-                    w_at = ((k * channels + c) * taps + t) * positions + first
-                    for n in range(images):
-                        y_at = (image + n) * num_filters + k
-                        _add_products(
-                            w_flat,
-                            w_at,
-                            y_flat,
-                            y_at * positions + first,
-                            patches,
-                            (n * taps + t) * _POSITIONS,
-                            last - first,
-                        )
-            _transfer(
-                x_flat,
-                x.shape,
-                image,
-                images,
-                channel,
-                patches,
-                w.shape,
-                first,
-                last,
-                stride,
-                before,
-                dilation,
-                True,
-            )
-
-
-@watch
-@njit(**_JIT)
+@kernel
 def input_gradient(w, y, x, stride, before, dilation, groups):
     """Overwrite ``x`` with the gradient that ``y`` sends back through ``w``."""
-    num_images, num_channels = x.shape[:2]
-    shares = min(_parts(_TASKS, max(1, num_channels)), num_images)
-    parallel_for(
-        _input_gradient_of_channel,
-        num_channels * shares,
-        (w, y, x, stride, before, dilation, groups, shares),
-    )
+    job = _plan(x, w, stride, before, dilation, groups)
+    workers = num_threads()
+    arrays = w.reshape(w.size), y.reshape(y.size), x.reshape(x.size)
+    parallel_for(_input_gradient_tasks, workers, (workers, *arrays, job))
