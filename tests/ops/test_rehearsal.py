@@ -8,7 +8,14 @@ from pytensor import scalar
 from pytensor.tensor.elemwise import Elemwise
 
 import lasagne
-from lasagne.kernels import conv, conv_pool, products, winograd, winograd_filters
+from lasagne.kernels import (
+    conv,
+    conv_pool,
+    local,
+    products,
+    winograd,
+    winograd_filters,
+)
 from lasagne.ops.numba import linker
 
 RNG = np.random.default_rng(7)
@@ -63,6 +70,21 @@ def test_kernels_follow_from_the_shapes(expected_calls):
         conv_pool.forward,
         conv_pool.backward,
     ]
+
+
+def test_local_connections_are_expected(expected_calls):
+    x = pt.tensor4("x", dtype="float64")
+    w = pytensor.shared(RNG.standard_normal((5, 2, 3, 3, 4, 4)))
+    y = lasagne.ops.local_conv(x, w)
+    gradients = pt.grad((y**2).sum(), [x, w])
+    images = RNG.standard_normal((3, 2, 6, 6))
+    pytensor.function([x], [y, *gradients], mode="LASAGNE")(images)
+    assert {kernel for kernel, _ in expected_calls} == {
+        local.forward,
+        local.input_gradient,
+        local.filter_gradient,
+    }
+    assert all(types in kernel.overloads for kernel, types in expected_calls)
 
 
 def test_large_products_are_expected(expected_calls):

@@ -189,8 +189,8 @@ def check(x_shape, w_shape, y_shape, stride, before, after, dilation, groups):
 #: how many of the latter to every vector of positions, and how many of these at most.
 _ROWS, _FILTERS, _IMAGES, _IMAGES_OF_VECTOR, _STRIPS = 48, 48, 32, 64, 4
 
-#: Planes of a channel that are copied together. Those of neighbouring images are often a
-#: power of two apart, and a cache holds eight lines from such places, at most.
+#: Planes of a channel that are copied together. Those of neighbouring images are often
+#: a power of two apart, and a cache holds eight lines from such places, at most.
 _PLANES = 6
 
 #: The shapes of ``x`` and ``w``, how they meet, and the size of blocks.

@@ -26,6 +26,7 @@ from pytensor.graph.basic import Apply
 from pytensor.tensor.variable import TensorVariable
 
 from ..kernels import local as kernel
+from ..kernels.ahead import call
 from ._arguments import as_sizes, constant_or_none
 from ._memory import empty
 from .conv import _ConvFamily, _operands, _spatial_sizes
@@ -198,7 +199,8 @@ class _LocalFamily(_ConvFamily):
         dtype = first.dtype
         working = np.promote_types(dtype, np.float32)
         result = empty(shape, working)
-        function(
+        call(
+            function,
             operand(first),
             operand(second),
             promoted(result),
