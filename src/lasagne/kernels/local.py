@@ -51,7 +51,6 @@ from .conv_blocks import ceil_divide, volume
 from .geometry import demote, output_sizes, promote, shape_text
 from .linking import kernel, watch
 from .local_blocks import (
-    add_patches,
     channels_of,
     count_channels,
     count_filters,
@@ -62,8 +61,8 @@ from .local_blocks import (
     images_of,
     load_filters,
     load_outputs,
-    load_patches,
     matrices,
+    move_patches,
     plan_job,
     planes_of,
     positions_of,
@@ -267,7 +266,7 @@ def _forward_tasks(worker, workers, x, w, y, job):
             channel = filters.channel + channels[0]
             load_filters(w, job, filters, channels, run, weights)
             planes = planes_of(job, images, channel, count, patches)
-            load_patches(x, job, planes, pieces, patches)
+            move_patches(patches, x, job, planes, pieces, False)
             _multiply(
                 run,
                 job,
@@ -301,7 +300,7 @@ def _filter_gradient_tasks(worker, workers, x, y, w, job):
             channel = filters.channel + channels[0]
             load_outputs(y, job, images, filters, run, outputs)
             planes = planes_of(job, images, channel, count, patches)
-            load_patches(x, job, planes, pieces, patches)
+            move_patches(patches, x, job, planes, pieces, False)
             _multiply(
                 run,
                 job,
@@ -349,7 +348,7 @@ def _input_gradient_tasks(worker, workers, w, y, x, job):
                     part > 0,
                 )
             pieces = find_pieces(job, run, patches.strip)
-            add_patches(patches, x, job, planes, pieces)
+            move_patches(patches, x, job, planes, pieces, True)
 
 
 @kernel

@@ -18,7 +18,6 @@ __all__ = [
     "Filters",
     "Job",
     "Matrix",
-    "add_patches",
     "channels_of",
     "count_channels",
     "count_filters",
@@ -29,8 +28,8 @@ __all__ = [
     "images_of",
     "load_filters",
     "load_outputs",
-    "load_patches",
     "matrices",
+    "move_patches",
     "plan_job",
     "planes_of",
     "positions_of",
@@ -280,50 +279,31 @@ def planes_of(job, images, channel, channels, matrix):
 
 
 @njit(**PART)
-def load_patches(x, job, planes, pieces, matrix):
-    """Copy what the taps of some channels see; padding is zero already."""
-    apart, step = job.x[1] * volume(job.x[2:]), job.stride[2]
-    for at, start, images in planes:
-        if step == 1:
-            load_pieces(
-                matrix.values,
-                at,
-                matrix.pitch,
-                x,
-                start,
-                apart,
-                images,
-                pieces,
-                len(pieces),
-            )
-            continue
-        for n in range(images):
-            for place, column, length in pieces:
-                to, source = at + n * matrix.pitch + place, start + n * apart + column
-                for j in range(length):
-                    matrix.values[to + j] = x[source + j * step]
+def _move_pieces(patches, at, pixels, start, step, pieces, back):
+    """Copy every so many pixels of a plane to patches, or add the patches to them."""
+    for place, column, length in pieces:
+        for j in range(length):
+            i, o = start + column + j * step, at + place + j
+            if back:
+                pixels[i] += patches[o]
+            else:
+                patches[o] = pixels[i]
 
 
 @njit(**PART)
-def add_patches(matrix, x, job, planes, pieces):
-    """Add patches to where :func:`load_patches` would have them from."""
-    apart, step = job.x[1] * volume(job.x[2:]), job.stride[2]
+def move_patches(matrix, x, job, planes, pieces, back):
+    """Copy what the taps of some channels see to a matrix, where padding is zero.
+
+    Or, going back, add the matrix to where that would come from.
+    """
+    patches, pitch = matrix.values, matrix.pitch
+    apart, step, count = job.x[1] * volume(job.x[2:]), job.stride[2], len(pieces)
     for at, start, images in planes:
-        if step == 1:
-            add_pieces(
-                matrix.values,
-                at,
-                matrix.pitch,
-                x,
-                start,
-                apart,
-                images,
-                pieces,
-                len(pieces),
-            )
-            continue
-        for n in range(images):
-            for place, column, length in pieces:
-                source, to = at + n * matrix.pitch + place, start + n * apart + column
-                for j in range(length):
-                    x[to + j * step] += matrix.values[source + j]
+        if step > 1:
+            for n in range(images):
+                place, begin = at + n * pitch, start + n * apart
+                _move_pieces(patches, place, x, begin, step, pieces, back)
+        elif back:
+            add_pieces(patches, at, pitch, x, start, apart, images, pieces, count)
+        else:
+            load_pieces(patches, at, pitch, x, start, apart, images, pieces, count)
