@@ -1,11 +1,13 @@
 """Train a small network on a GPU, by JAX and by PyTorch, and time the steps.
 
-    python benchmarks/gpu.py [--steps 50] [--batch 128]
+    python benchmarks/gpu.py [--steps 50] [--batch 128] [--tf32]
 
 Where there is no GPU, or neither library that could use one, it says so and ends
-well. Each line gives the median time of a step, the images per second, and where
-the parameters differ most from those that Numba gives on the processor after
-the same steps.
+well. Each line gives the median time of a step, the images per second, and by how
+much the parameters differ, at most, from those that Numba gives on the processor
+after the same steps. For that, both libraries are told to multiply in single
+precision, which they do not by themselves on GPUs that have a faster format; with
+``--tf32`` they do as they like, and the differences are no failure.
 
 JAX uses a GPU whenever its CUDA plugin is installed. PyTensor's PyTorch backend
 makes its tensors on the default device, so the script sets that; what goes in and
@@ -73,7 +75,7 @@ def training_function(mode: str | None, batch: int) -> tuple:
     p = get_output(layer)
     loss = lasagne.objectives.categorical_crossentropy(p, y).mean()
     params = get_all_params(layer, trainable=True)
-    updates: Any = lasagne.updates.nesterov_momentum(loss, params, learning_rate=0.01)
+    updates: Any = lasagne.updates.nesterov_momentum(loss, params, learning_rate=1e-3)
     return pytensor.function([x, y], loss, updates=updates, mode=mode), layer
 
 
@@ -95,9 +97,22 @@ def train(mode: str | None, steps: int, batch: int) -> tuple[float, list]:
 
 
 def difference(values: list, expected: list) -> float:
-    """Return the largest difference, relative to the largest value."""
+    """Return the largest difference between parameters, all of which are below two."""
     pairs = zip(values, expected, strict=True)
-    return max(float(np.abs(a - b).max() / np.abs(b).max()) for a, b in pairs)
+    return max(float(np.abs(a - b).max()) for a, b in pairs)
+
+
+def use_single_precision() -> None:
+    """Keep both libraries from rounding the factors of products to fewer digits."""
+    if importlib.util.find_spec("jax"):
+        import jax
+
+        jax.config.update("jax_default_matmul_precision", "float32")
+    if importlib.util.find_spec("torch"):
+        import torch
+
+        torch.backends.cudnn.allow_tf32 = False
+        torch.backends.cuda.matmul.allow_tf32 = False
 
 
 def main() -> int:
@@ -107,8 +122,13 @@ def main() -> int:
     parser.add_argument(
         "--cpu", action="store_true", help="use the processor where there is no GPU"
     )
+    parser.add_argument(
+        "--tf32", action="store_true", help="multiply as the libraries like to"
+    )
     options = parser.parse_args()
 
+    if not options.tf32:
+        use_single_precision()
     # JAX looks up the precision when PyTensor's rules for it are first imported.
     pytensor.config.floatX = "float32"
     found = {"JAX": jax_device(), "PYTORCH": torch_device()}
@@ -134,7 +154,7 @@ def main() -> int:
             f"{mode:8} {device or 'processor'}: {1000 * seconds:.2f} ms a step, "
             f"{options.batch / seconds:,.0f} images/s, parameters differ by {apart:.1e}"
         )
-    return 0 if worst < 1e-3 else 1
+    return 0 if worst < 1e-4 or options.tf32 else 1
 
 
 if __name__ == "__main__":
