@@ -355,8 +355,15 @@ class NodeLinker(JITLinker):
 
     # Beside the usual ones, those whose Ops have no rule of Numba's.
     required_rewrites = (*NumbaLinker.required_rewrites, "node_by_node")
-    # `ops.inplace` does what this does, in less time.
-    incompatible_rewrites = (*NumbaLinker.incompatible_rewrites, "inplace_elemwise")
+    incompatible_rewrites = (
+        *NumbaLinker.incompatible_rewrites,
+        # `ops.inplace` does what this does, in less time.
+        "inplace_elemwise",
+        # Newer versions of PyTensor join sums with what is summed, and give numbers
+        # without axes a type of their own. Its rules then compile a function for each
+        # expression, and the steps of a loop are no longer instructions.
+        "fuse_indexed_into_elemwise",
+    )
 
     def fgraph_convert(
         self, fgraph: Any, order: Any, storage_map: Any, **kwargs: Any
