@@ -101,12 +101,39 @@ def test_training_script(run, tmp_path):
         ("string.letters[:3], string.atoi('7')", "abc 7"),
         ("sys.maxint > 2 ** 31", "True"),
         ("sorted([3, 1, 2], lambda a, b: b - a)", "[3, 2, 1]"),
+        ("sorted([3, 1, 2], cmp=lambda a, b: b - a, reverse=True)", "[1, 2, 3]"),
+        ("sorted([3, 1, 2], None, lambda a: -a)", "[3, 2, 1]"),
+        ("np.sort([3, 1, 2]), np.sort([[2, 1]], 0)", "[1 2 3] [[2 1]]"),
         ("isinstance(sys.stdout, file)", "True"),
     ],
 )
 def test_expression_means_what_it_meant(run, expression, printed):
     preface = "import string, sys\nimport numpy as np\n"
     assert run(f"{preface}print {expression}") == f"{printed}\n"
+
+
+def test_method_sort_of_lists_arrays_and_others(run):
+    output = run(
+        """\
+        import numpy as np
+
+        class Cards(object):
+            def sort(self, order, **options):
+                return order, options
+
+        options = {'reverse': True}
+        numbers, words, rows = [1, 3, 2], ['ab', 'c'], np.array([[2, 1], [1, 3]])
+        numbers.sort(lambda a, b: cmp(b / 2, a / 2))
+        words.sort(None, len, **options)
+        rows.sort(0)
+        print numbers, words
+        print rows.tolist(), Cards().sort('up', **options)
+        """
+    )
+    assert output.splitlines() == [
+        "[3, 2, 1] ['ab', 'c']",
+        "[[1, 1], [2, 3]] ('up', {'reverse': True})",
+    ]
 
 
 def test_division_of_symbolic_integers(run):

@@ -46,6 +46,19 @@ def test_default_values_of_inputs():
     assert pickle.loads(pickle.dumps(f))(1) == 111
 
 
+def test_functions_with_default_values_are_compiled_functions():
+    x, w = T.dscalar("x"), theano.shared(2.0, "w")
+    f = theano.function([theano.In(x, value=3)], {"a": x * w}, mode=QUICK)
+    assert isinstance(f, theano.compile.function_module.Function)
+    assert "Mul [id A]" in theano.printing.debugprint(f, file="str")
+    assert f() == {"a": 6}
+    f.trust_input = True
+    w.set_value(5.0)
+    assert f(np.array(2.0)) == {"a": 10}
+    for twin in (copy.deepcopy(f), pickle.loads(pickle.dumps(f)), copy.copy(f)):
+        assert twin() == {"a": 15}
+
+
 @pytest.mark.usefixtures("adopted")
 def test_attributes_of_compiled_functions():
     x, w = T.dscalar("x"), theano.shared(2.0, "w")

@@ -352,13 +352,23 @@ def test_rest_of_compile(value):
     assert compiling.pfunc([x], x + 1, mode=QUICK)(2) == 3
     _, outputs, _ = compiling.rebuild_collect_shared(x + 1, [x])
     assert outputs.owner.op == T.add
+
+
+def test_monitor_mode():
+    x = T.dscalar("x")
     seen = []
-    mode = compiling.MonitorMode(
-        pre_func=lambda fgraph, i, node, fn: seen.append(node.op),
-        optimizer="fast_compile",
-    )
-    theano.function([x], T.tanh(x), mode=mode)(1.0)
-    assert seen == [T.tanh]
+
+    def before(i, node, fn):
+        seen.append((i, node.op, fn.inputs[0][0]))
+
+    def after(fgraph, i, node, fn):
+        seen.append((fgraph.outputs[0].owner.op, fn.outputs[0][0]))
+
+    mode = theano.compile.MonitorMode(before, after, optimizer="fast_compile")
+    for each in (mode, mode.excluding("fusion")):
+        theano.function([x], T.sqr(x), mode=each)(3.0)
+        assert seen == [(0, T.sqr, 3), (T.sqr, 9)]
+        seen.clear()
 
 
 def test_settings():

@@ -20,6 +20,7 @@ _WHERE = {
     "_learning": "Imputer RandomizedPCA fetch_mldata jaccard_similarity_score",
     "_pickles": "dump_pickle load_pickle loads_pickle",
     "_random": "choice randint randrange sample shuffle",
+    "_sorting": "sort sorted",
     "_standard": "getargspec linux_distribution program setdefaultencoding strtobool",
     "_text": "DictReader DictWriter csv_reader csv_writer decode encode join",
 }

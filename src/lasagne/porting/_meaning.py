@@ -1,7 +1,7 @@
 """What the same words mean in Python 2, put into those of Python 3.
 
-Division of integers, ``round``, ``cmp``, ``file``, files and strings of text that
-was bytes, and the special methods for division.
+Division of integers, ``round``, ``cmp``, sorting by it, ``file``, files and strings
+of text that was bytes, and the special methods for division.
 """
 
 import ast
@@ -50,12 +50,14 @@ def meaning_of_python2(
     """
     true_division = has_future(tree, "division")
     free = set(references.free)
+    imported = {reference.node for reference in references.found}
     for node in ast.walk(tree):
         if isinstance(node, ast.BinOp | ast.AugAssign):
             if isinstance(node.op, ast.Div) and not true_division:
                 yield from _divide(node, source, header)
         elif isinstance(node, ast.Call):
             yield from _call(node, source, header, free)
+            yield from _sort(node, source, header, free, imported)
         elif isinstance(node, ast.FunctionDef) and node.name in _DIVISION_METHODS:
             start = source.text.index(node.name, source.span(node)[0])
             new = _DIVISION_METHODS[node.name]
@@ -189,7 +191,32 @@ def _call(
         if isinstance(codec, ast.Constant) and isinstance(codec.value, str):
             from_bytes = codec.value.replace("-", "") in _CODECS
             if from_bytes or function.attr == "decode":
-                yield _codec(node, function, source, header)
+                yield _method(node, function, source, header)
+
+
+def _sort(
+    node: ast.Call,
+    source: Source,
+    header: Header,
+    free: set[ast.Name],
+    imported: set[ast.expr],
+) -> Iterator[Edit]:
+    """Sort by comparisons, which Python 2 took first, as ``cmp`` or without a name.
+
+    What looks like a list may be an array, which takes an axis; that shows when
+    it is sorted. What was imported is a function such as ``np.sort``.
+    """
+    function = node.func
+    compares = any(keyword.arg == "cmp" for keyword in node.keywords)
+    if isinstance(function, ast.Name) and function in free:
+        if function.id == "sorted" and (compares or len(node.args) > 1):
+            yield source.replace(function, header.name(f"{BYGONE}.sorted"))
+    elif (
+        isinstance(function, ast.Attribute)
+        and function.attr == "sort"
+        and (compares or (node.args and function not in imported))
+    ):
+        yield _method(node, function, source, header)
 
 
 def _reads_bytes(call: ast.Call) -> bool:
@@ -198,16 +225,18 @@ def _reads_bytes(call: ast.Call) -> bool:
     return isinstance(mode, ast.Constant) and mode.value == "rb"
 
 
-def _codec(
+def _method(
     node: ast.Call, function: ast.Attribute, source: Source, header: Header
 ) -> Edit:
+    """Call in place of a method a function of that name, with the object first."""
     name = header.name(f"{BYGONE}.{function.attr}")
     start, end = source.span(node)
 
     def write(render: Render) -> str:
         arguments = [function.value, *node.args]
         texts = [render(argument) for argument in arguments]
-        texts += [f"{each.arg}={render(each.value)}" for each in node.keywords]
+        for each in node.keywords:
+            texts.append(f"{f'{each.arg}=' if each.arg else '**'}{render(each.value)}")
         return f"{name}({', '.join(texts)})"
 
     return Edit(start, end, write)

@@ -12,11 +12,12 @@ from typing import Any
 
 #: Fixers left out. What `future` removes does no harm. `idioms`, `set_literal`
 #: and `ws_comma` are matters of taste, `buffer` is wrong more often than right,
-#: and what `execfile` runs may be Python 2 as well. For `import`, see `_relative`.
+#: and what `execfile` runs may be Python 2 as well. `sorted` takes `np.sort` for the
+#: method of a list. For `import`, see `_relative`.
 _LEFT_OUT = frozenset(
     {"buffer", "execfile", "future", "idioms", "import", "set_literal"}
 )
-_LEFT_OUT |= {"ws_comma"}
+_LEFT_OUT |= {"sorted", "ws_comma"}
 
 #: Lines that were right once, and of which Python 3 says nothing in particular.
 _OLD_LINES = (r"^\s*raise\s+\w+\s*,", r"`[^`]+`", r"<>", r"\bur['\"]", r"^\s*exec\s")

@@ -15,10 +15,11 @@ __all__ = [
 ]
 
 
-class CallAdapter:
+class CallAdapter(Function):
     """A compiled function with default arguments, or a dictionary of outputs.
 
-    All other attributes are those of the compiled function.
+    It shares all that it has with the function that it adapts: storage, graph
+    and profile.
 
     Parameters
     ----------
@@ -34,33 +35,30 @@ class CallAdapter:
     def __init__(
         self, function: Function, inputs: Sequence[Any], keys: list[str] | None
     ):
+        for name in Function.__slots__:
+            setattr(self, name, getattr(function, name))
         self._function = function
-        self._names = [each.name for each in inputs]
-        self._defaults = [getattr(each, "value", None) for each in inputs]
+        self._inputs = list(inputs)
         self._keys = keys
 
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
         """Evaluate, as the compiled function does."""
         arguments = list(args)
-        for name, default in list(zip(self._names, self._defaults))[len(args) :]:
-            if name in kwargs:
-                arguments.append(kwargs.pop(name))
+        for each in self._inputs[len(args) :]:
+            default = getattr(each, "value", None)
+            if each.name in kwargs:
+                arguments.append(kwargs.pop(each.name))
             elif default is not None:
                 arguments.append(default)
             else:
-                raise TypeError(f"Missing required input: {name}")
-        outputs = self._function(*arguments, **kwargs)
+                raise TypeError(f"Missing required input: {each.name}")
+        outputs = super().__call__(*arguments, **kwargs)
         return outputs if self._keys is None else dict(zip(self._keys, outputs))
 
     def copy(self, *args: Any, **kwargs: Any) -> "CallAdapter":
         """Copy the compiled function, and adapt the copy in the same way."""
-        twin = object.__new__(CallAdapter)
-        twin.__dict__.update(self.__dict__)
-        twin._function = self._function.copy(*args, **kwargs)
-        return twin
+        twin = self._function.copy(*args, **kwargs)
+        return CallAdapter(twin, self._inputs, self._keys)
 
-    def __getattr__(self, name: str) -> Any:
-        # Unpickling asks for attributes before there are any.
-        if name.startswith("_"):
-            raise AttributeError(name)
-        return getattr(self._function, name)
+    def __reduce__(self) -> tuple[Any, ...]:
+        return CallAdapter, (self._function, self._inputs, self._keys)
