@@ -67,6 +67,7 @@ from ..rows import DistinctRows
 from .arrays import allocated, indexed, joined, reshaped, summed
 from .elementwise import elementwise
 from .rehearsal import kernel_calls
+from .scalars import of_numbers
 from .scan import has_large_steps, loop
 
 __all__ = ["NodeLinker", "is_for_numpy"]
@@ -233,7 +234,8 @@ def kernel_of(node: Apply, storage_map: dict) -> Callable:
     if isinstance(node.op, Dot) and node.outputs[0].type.ndim == 2:
         return partial(multiply, empty=empty)
     if is_for_numpy(node):
-        return _performed(node)
+        arithmetic = of_numbers(node) if isinstance(node.op, Elemwise) else None
+        return arithmetic or _performed(node)
     if isinstance(node.op, CAReduce):
         small = summed(node) if isinstance(node.op, Sum) else _performed(node)
         return _by_size(_MANY_TO_REDUCE, node, storage_map, small)
