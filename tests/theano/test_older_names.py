@@ -7,6 +7,7 @@ import numpy as np
 import pytensor
 import pytest
 from scipy import linalg, special
+from scipy.sparse import csr_matrix
 
 import lasagne.theano as theano
 import lasagne.theano.tensor as T
@@ -316,6 +317,28 @@ def test_ops_behind_functions(value):
     assert issubclass(elemwise.Sum, elemwise.CAReduce)
 
 
+def test_nodes_are_known_by_the_classes_of_their_ops():
+    x, i = T.dmatrix("x"), T.lvector("i")
+    for variable, kind in (
+        (T.exp(x), T.Elemwise),
+        (x.T, T.DimShuffle),
+        (x.sum(), T.Sum),
+        (x.max(), T.CAReduce),
+        (T.argmax(x), T.Argmax),
+        (T.dot(x, x), T.Dot),
+        (x.flatten(), T.Reshape),
+        (x.shape, T.Shape),
+        (x[0], T.Subtensor),
+        (x[:, i], T.AdvancedSubtensor),
+        (T.inc_subtensor(x[0], 1), T.IncSubtensor),
+        (T.join(0, x, x), T.Join),
+        (T.arange(i.sum()), T.ARange),
+        (T.alloc(0.0, i.sum()), T.Alloc),
+    ):
+        assert isinstance(variable.owner.op, kind)
+        assert getattr(T.basic, kind.__name__) is kind
+
+
 def test_scalars():
     scalar = theano.scalar
     assert scalar.upcast("int8", "float32") == "float32"
@@ -525,11 +548,23 @@ def test_streams_take_their_seed_by_name(value):
 
 
 def test_packages_of_their_own(value):
-    matrix = theano.sparse.csr_matrix("m")
-    assert matrix.type.format == "csr"
     several = theano.typed_list.TypedListType(T.dvector)("several")
     assert several.type.ttype == T.dvector
     assert callable(theano.d3viz.d3viz)
+
+
+def test_sparse_matrices(value):
+    sparse = theano.sparse
+    matrix = sparse.csr_matrix("m")
+    assert matrix.type == sparse.SparseType("csr", theano.config.floatX)
+    assert isinstance(matrix, sparse.basic.SparseVariable)
+    dense = np.array([[0, 2.0], [0, 0]])
+    constant = sparse.as_sparse_variable(csr_matrix(dense))
+    assert isinstance(constant, sparse.basic.SparseConstant)
+    shared = theano.shared(csr_matrix(dense))
+    assert isinstance(shared, sparse.sharedvar.SparseTensorSharedVariable)
+    product = sparse.basic.structured_dot(sparse.mul(constant, 2.0), T.constant(X[:2]))
+    np.testing.assert_array_equal(value(product), 2 * dense @ X[:2])
 
 
 def test_expressions_as_text(tmp_path):

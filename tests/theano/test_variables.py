@@ -57,6 +57,10 @@ def test_plural_constructors():
     assert len(T.matrices(3)) == 3
     assert T.imatrices("a", "b")[1].dtype == "int32"
     assert T.scalars("a", "b", dtype="int8")[0].dtype == "int8"
+    x, y, z = T.dvectors("xyz")
+    assert (x.name, y.name, z.name) == ("x", "y", "z")
+    assert [v.name for v in T.matrices(["a", "bc"])] == ["a", "bc"]
+    assert T.fmatrices("x").name == "x"
 
 
 def test_tensor_takes_dtype_and_pattern():

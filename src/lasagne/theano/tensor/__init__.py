@@ -10,7 +10,26 @@ beside this one hold what differs.
 import pytensor.gradient as _gradient
 import pytensor.tensor as _pt
 from pytensor.raise_op import Assert
+from pytensor.tensor.basic import (
+    Alloc,
+    AllocEmpty,
+    ARange,
+    Eye,
+    Join,
+    ScalarFromTensor,
+    Split,
+    TensorFromScalar,
+)
+from pytensor.tensor.elemwise import CAReduce, DimShuffle, Elemwise
 from pytensor.tensor.exceptions import NotScalarConstantError
+from pytensor.tensor.math import Argmax, Dot, Sum
+from pytensor.tensor.shape import Reshape, Shape
+from pytensor.tensor.subtensor import (
+    AdvancedIncSubtensor,
+    AdvancedSubtensor,
+    IncSubtensor,
+    Subtensor,
+)
 from pytensor.tensor.type_other import NoneConst
 
 from .._names import explain as _explain

@@ -130,14 +130,22 @@ def _typed(letter: str, kind: str) -> Callable[..., TensorVariable]:
     return _TensorType(_DTYPES[letter], shape=_PATTERNS[kind])
 
 
-def _several(constructor: Callable, plural: str) -> Callable[..., list]:
-    def constructors(*names: Any, **kwargs: Any) -> list[TensorVariable]:
+def _several(constructor: Callable, plural: str) -> Callable[..., Any]:
+    def constructors(*names: Any, **kwargs: Any) -> Any:
         if len(names) == 1 and isinstance(names[0], int):
             names = (None,) * names[0]
+        elif len(names) == 1:
+            names = tuple(names[0])
+            if len(names) == 1:
+                return constructor(names[0], **kwargs)
         return [constructor(name, **kwargs) for name in names]
 
     constructors.__name__ = constructors.__qualname__ = plural
-    constructors.__doc__ = "Make one variable for each name, or as many as an int says."
+    constructors.__doc__ = """Make a variable for each name, or as many as an int says.
+
+    A single text names a variable with each of its letters, as ``"xyz"`` does; if
+    it has but one, that variable is returned, not a list.
+    """
     return constructors
 
 
