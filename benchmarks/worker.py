@@ -20,6 +20,9 @@ from .participants.base import Unsupported
 #: Seconds after which the threads of others have stopped looking for more work.
 PAUSE = 0.05
 
+#: Seconds of calls before those that are timed.
+PRELUDE = 0.02
+
 CLOCKS = {"wall": time.perf_counter, "cpu": time.process_time}
 
 
@@ -117,13 +120,16 @@ class Worker:
         """Time calls; return the seconds that one takes.
 
         First the threads of the other participants fall asleep, which look for more
-        work for some time and take a processor away. The prelude is one more call,
-        not timed, by which caches have forgotten them, too.
+        work for some time and take a processor away. The prelude is further calls,
+        not timed, by which caches have forgotten them, too, and the threads of this
+        one have moved apart: those that have slept often wake on one processor.
         """
         function, now = self.passes[label], CLOCKS[clock]
         time.sleep(PAUSE)
         if prelude:
-            function()
+            end = time.perf_counter() + PRELUDE
+            while time.perf_counter() < end:
+                function()
         start = now()
         for _ in range(repeats):
             function()
