@@ -59,15 +59,13 @@ from .local_blocks import (
     filters_of,
     find_pieces,
     images_of,
-    load_filters,
-    load_outputs,
     matrices,
+    move_filters,
+    move_outputs,
     move_patches,
     plan_job,
     planes_of,
     positions_of,
-    store_filters,
-    store_outputs,
 )
 from .local_simd import LANE_COLUMNS, LANE_ROWS, add_lanes
 from .parts import PART
@@ -264,7 +262,7 @@ def _forward_tasks(worker, workers, x, w, y, job):
             channels = channels_of(job, each)
             count = channels[1] - channels[0]
             channel = filters.channel + channels[0]
-            load_filters(w, job, filters, channels, run, weights)
+            move_filters(weights, w, job, filters, channels, run, False)
             planes = planes_of(job, images, channel, count, patches)
             move_patches(patches, x, job, planes, pieces, False)
             _multiply(
@@ -278,7 +276,7 @@ def _forward_tasks(worker, workers, x, w, y, job):
                 outputs,
                 each > 0,
             )
-        store_outputs(outputs, y, job, images, filters, run)
+        move_outputs(outputs, y, job, images, filters, run, True)
 
 
 @njit(**PART)
@@ -298,7 +296,7 @@ def _filter_gradient_tasks(worker, workers, x, y, w, job):
         for each in range(count_images(job)):
             images = images_of(job, each)
             channel = filters.channel + channels[0]
-            load_outputs(y, job, images, filters, run, outputs)
+            move_outputs(outputs, y, job, images, filters, run, False)
             planes = planes_of(job, images, channel, count, patches)
             move_patches(patches, x, job, planes, pieces, False)
             _multiply(
@@ -312,7 +310,7 @@ def _filter_gradient_tasks(worker, workers, x, y, w, job):
                 weights,
                 each > 0,
             )
-        store_filters(weights, w, job, filters, channels, run)
+        move_filters(weights, w, job, filters, channels, run, True)
 
 
 @njit(**PART)
@@ -334,8 +332,8 @@ def _input_gradient_tasks(worker, workers, w, y, x, job):
             run = positions_of(job, number)
             for part in range(blocks):
                 filters = filters_of(job, group * blocks + part)
-                load_filters(w, job, filters, channels, run, weights)
-                load_outputs(y, job, images, filters, run, outputs)
+                move_filters(weights, w, job, filters, channels, run, False)
+                move_outputs(outputs, y, job, images, filters, run, False)
                 _multiply(
                     run,
                     job,

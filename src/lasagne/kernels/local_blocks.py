@@ -26,15 +26,13 @@ __all__ = [
     "filters_of",
     "find_pieces",
     "images_of",
-    "load_filters",
-    "load_outputs",
     "matrices",
+    "move_filters",
+    "move_outputs",
     "move_patches",
     "plan_job",
     "planes_of",
     "positions_of",
-    "store_filters",
-    "store_outputs",
 ]
 
 #: Channels times taps, filters and images of a block, at most where there is a choice;
@@ -161,67 +159,38 @@ def matrices(job, like):
 
 
 @njit(**PART)
-def _load(values, row, count, job, run, matrix, at):
-    """Copy neighbouring rows of positions to a row of a matrix."""
+def _move_rows(matrix, at, values, row, count, job, run, back):
+    """Copy neighbouring rows of positions to a row of a matrix, or back."""
     first, last = run
-    positions = volume(job.w[5:])
-    for position in range(first, last, job.lanes):
-        some = min(job.lanes, last - position)
+    positions, lanes = volume(job.w[5:]), job.lanes
+    for position in range(first, last, lanes):
+        some = min(lanes, last - position)
         start = row * positions + position
-        load_rows(values, start, positions, matrix.values, at, job.lanes, count, some)
+        if back:
+            store_rows(matrix.values, at, lanes, values, start, positions, count, some)
+        else:
+            load_rows(values, start, positions, matrix.values, at, lanes, count, some)
         at += matrix.strip
 
 
 @njit(**PART)
-def _store(matrix, at, values, row, count, job, run):
-    """Do the reverse of :func:`_load`."""
-    first, last = run
-    positions = volume(job.w[5:])
-    for position in range(first, last, job.lanes):
-        some = min(job.lanes, last - position)
-        start = row * positions + position
-        store_rows(matrix.values, at, job.lanes, values, start, positions, count, some)
-        at += matrix.strip
-
-
-@njit(**PART)
-def load_filters(w, job, filters, channels, run, matrix):
-    """Copy the weights of some channels."""
+def move_filters(matrix, w, job, filters, channels, run, back):
+    """Copy the weights of some channels to a matrix, or back."""
     taps = volume(job.w[2:5])
     count = (channels[1] - channels[0]) * taps
     for k in range(filters.first, filters.last):
         row = (k * job.w[1] + channels[0]) * taps
         at = (k - filters.first) * matrix.pitch
-        _load(w, row, count, job, run, matrix, at)
+        _move_rows(matrix, at, w, row, count, job, run, back)
 
 
 @njit(**PART)
-def store_filters(matrix, w, job, filters, channels, run):
-    """Do the reverse of :func:`load_filters`."""
-    taps = volume(job.w[2:5])
-    count = (channels[1] - channels[0]) * taps
-    for k in range(filters.first, filters.last):
-        row = (k * job.w[1] + channels[0]) * taps
-        at = (k - filters.first) * matrix.pitch
-        _store(matrix, at, w, row, count, job, run)
-
-
-@njit(**PART)
-def load_outputs(y, job, images, filters, run, matrix):
-    """Copy the outputs of some images."""
+def move_outputs(matrix, y, job, images, filters, run, back):
+    """Copy the outputs of some images to a matrix, or back."""
     count = filters.last - filters.first
     for n in range(images[0], images[1]):
         row, at = n * job.w[0] + filters.first, (n - images[0]) * matrix.pitch
-        _load(y, row, count, job, run, matrix, at)
-
-
-@njit(**PART)
-def store_outputs(matrix, y, job, images, filters, run):
-    """Do the reverse of :func:`load_outputs`."""
-    count = filters.last - filters.first
-    for n in range(images[0], images[1]):
-        row, at = n * job.w[0] + filters.first, (n - images[0]) * matrix.pitch
-        _store(matrix, at, y, row, count, job, run)
+        _move_rows(matrix, at, y, row, count, job, run, back)
 
 
 @njit(**PART)

@@ -8,7 +8,7 @@ from numba import types
 from numba.core import cgutils
 from numba.extending import intrinsic
 
-from .simd import VECTOR_BYTES, Emitter
+from .simd import DOT_TILE, Emitter
 
 __all__ = [
     "LANE_COLUMNS",
@@ -20,8 +20,9 @@ __all__ = [
     "store_rows",
 ]
 
-#: Rows and columns of a tile of :func:`add_lanes`: what fits the registers.
-LANE_ROWS, LANE_COLUMNS = {64: (4, 6), 32: (3, 4), 16: (3, 4)}[VECTOR_BYTES]
+#: Rows and columns of a tile of :func:`add_lanes`: what fits the registers, as for
+#: dot products.
+LANE_ROWS, LANE_COLUMNS = DOT_TILE
 
 _INT = ir.IntType(64)
 
