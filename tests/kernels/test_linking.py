@@ -1,6 +1,8 @@
 """How kernels are compiled, and what makes them be compiled anew."""
 
 import ast
+import gc
+from contextlib import nullcontext
 from importlib import import_module, invalidate_caches
 from itertools import count
 from pathlib import Path
@@ -41,6 +43,28 @@ def test_loops_are_optimized_fully():
             x[i] *= 2
 
     assert optimization_of(doubled) == [int(config.OPT)]
+
+
+@pytest.mark.parametrize("usual", [(700, 10, 10), (0, 10, 10), (60_000, 10, 1000)])
+def test_compiling_looks_for_garbage_rarely(usual):
+    """And not at all if that is what a program has asked for."""
+    during = []
+
+    def doubled(x):
+        x[0] *= 2
+
+    kernel = linking._compiled_in_turn(
+        njit(doubled), lambda: nullcontext(during.append(gc.get_threshold()))
+    )
+    before = gc.get_threshold()
+    gc.set_threshold(*usual)
+    try:
+        kernel.compile((types.float64[::1],))
+        assert gc.get_threshold() == usual
+    finally:
+        gc.set_threshold(*before)
+    ((number, _, _),) = during
+    assert number == (max(usual[0], 50_000) if usual[0] else 0)
 
 
 _PACKAGE = {

@@ -13,6 +13,7 @@ from lasagne.kernels import (
     conv_pool,
     local,
     products,
+    random,
     winograd,
     winograd_filters,
 )
@@ -100,6 +101,17 @@ def test_large_products_are_expected(expected_calls):
     expected_calls.clear()
     pytensor.function([x], y, mode="LASAGNE")(images(9, batch=1))
     assert [kernel for kernel, _ in expected_calls] == [conv.forward]
+
+
+def test_random_numbers_are_expected(expected_calls):
+    """Those of dropout, as many as the values of a layer."""
+    x = pt.tensor4("x", dtype="float64")
+    layer = lasagne.layers.InputLayer((None, 16, 9, 9), x)
+    y = lasagne.layers.get_output(lasagne.layers.DropoutLayer(layer))
+    pytensor.function([x], y, mode="LASAGNE")(images(9))
+    ((kernel, types),) = expected_calls
+    assert kernel is random.fill
+    assert types in kernel.overloads
 
 
 def test_types_are_those_of_the_calls(expected_calls):

@@ -7,6 +7,7 @@ callers declare it by name only, and LLVM finds the one that was compiled, or
 loaded from the cache, before.
 """
 
+import gc
 import sys
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager, nullcontext
@@ -65,6 +66,24 @@ def watch(kernel: Any) -> Any:
     return kernel
 
 
+#: How many objects there are before Python looks for unreachable ones, and how often
+#: it then looks at older ones. Numba makes many small objects that refer to each other,
+#: and needs most of them to the end: by default, looking takes a tenth of the time.
+_COLLECTIONS = 50_000, 20, 100
+
+
+@contextmanager
+def _rare_collections() -> Iterator[None]:
+    """Have Python look for unreachable objects less often than usual."""
+    saved = gc.get_threshold()
+    if saved[0]:  # or it does not look at all
+        gc.set_threshold(*map(max, saved, _COLLECTIONS))
+    try:
+        yield
+    finally:
+        gc.set_threshold(*saved)
+
+
 @contextmanager
 def _quickly() -> Iterator[None]:
     """Have LLVM spend less time on functions whose vectors are written out.
@@ -73,14 +92,13 @@ def _quickly() -> Iterator[None]:
     the third level of optimization takes twice as long as the first for the same
     machine code in the inner loops.
     """
-    with global_compiler_lock:
-        _ = cpu_target.target_context  # which would keep the level for all that follows
-        saved = config.OPT, config.LOOP_VECTORIZE
-        config.OPT, config.LOOP_VECTORIZE = min(saved[0], type(saved[0])(1)), 0
-        try:
-            yield
-        finally:
-            config.OPT, config.LOOP_VECTORIZE = saved
+    _ = cpu_target.target_context  # which would keep the level for all that follows
+    saved = config.OPT, config.LOOP_VECTORIZE
+    config.OPT, config.LOOP_VECTORIZE = min(saved[0], type(saved[0])(1)), 0
+    try:
+        yield
+    finally:
+        config.OPT, config.LOOP_VECTORIZE = saved
 
 
 # What is around each compilation of a kernel.
@@ -96,28 +114,31 @@ def take_turns(turn: Callable[[Any], AbstractContextManager]) -> None:
     _turn = turn
 
 
-def _compiled_quickly(dispatcher: Any) -> Any:
-    """Have a function, and what it calls, compiled with less optimization."""
-    compile_fully = dispatcher.compile
+def _compiled_in_turn(dispatcher: Any, how: Callable) -> Any:
+    """Have a function, and what it calls, compiled in its turn, and in a context."""
+    compile_now = dispatcher.compile
 
-    def compile_quickly(signature: Any) -> Any:
-        with _turn(dispatcher), _quickly():
-            return compile_fully(signature)
+    def compile_in_turn(signature: Any) -> Any:
+        with _turn(dispatcher), global_compiler_lock, _rare_collections(), how():
+            return compile_now(signature)
 
-    dispatcher.compile = compile_quickly
+    dispatcher.compile = compile_in_turn
     return dispatcher
 
 
-def kernel(function: Callable, from_python: bool = True) -> Any:
-    """Have a function compiled when it is called, quickly, and kept on disk.
+def kernel(function: Callable, from_python: bool = True, loops: bool = False) -> Any:
+    """Have a function compiled when it is called, and kept on disk.
 
     Parameters
     ----------
     function : function
-        One whose time is spent in vectors that are written out.
+        Unless it has ``loops``, one whose time is spent in vectors that are written
+        out, so that it is compiled quickly.
     from_python : bool
         Whether Python calls the function: what it takes for that is a tenth of the
         time.
+    loops : bool
+        Whether LLVM has to turn loops into vectors.
 
     Returns
     -------
@@ -131,7 +152,7 @@ def kernel(function: Callable, from_python: bool = True) -> Any:
     )
     dispatcher = watch(compile_later(function))
     _register(dispatcher)
-    return _compiled_quickly(dispatcher)
+    return _compiled_in_turn(dispatcher, nullcontext if loops else _quickly)
 
 
 # All kernels, by name.

@@ -21,10 +21,13 @@ References
        Winter Simulation Conference, pp. 683-689.
 """
 
+from functools import partial
+
 import numpy as np
 from numba import njit
 
-from .linking import watch
+from .linking import kernel
+from .parts import PART
 from .threads import parallel_for
 
 __all__ = [
@@ -141,12 +144,8 @@ _CHUNK = 512
 # Samples for which it is not worth waking other threads: about 30 microseconds.
 _SERIAL_SIZE = 2**15
 
-# Functions that only the kernel calls, and are cached with it: compiled faster.
-_INNER = {"nogil": True, "no_cpython_wrapper": True, "no_cfunc_wrapper": True}
 
-
-@watch
-@njit(cache=True, nogil=True)
+@partial(kernel, loops=True)
 def fill(state, sample, scale):
     """Draw ``sample`` from all streams in turn, and advance them.
 
@@ -170,12 +169,12 @@ def fill(state, sample, scale):
             _fill_chunk(chunk, state, sample, scale)
 
 
-@njit(**_INNER)
+@njit(**PART)
 def _num_chunks(state, sample):
     return (min(len(state), sample.size) + _CHUNK - 1) // _CHUNK
 
 
-@njit(**_INNER)
+@njit(**PART)
 def _fill_chunk(chunk, state, sample, scale):
     """Draw what the streams of one chunk contribute."""
     modulus_1, modulus_2 = 2**31 - 1, 2**31 - 21069

@@ -40,6 +40,7 @@ from pytensor.tensor.type import TensorType
 from pytensor.tensor.variable import TensorVariable
 
 from ..kernels import random as kernel
+from ..kernels.ahead import call
 from ._arguments import as_sizes, constant_or_none
 from ._shaped import ShapedOp
 from ._updating import UpdatingVariable
@@ -73,6 +74,7 @@ class MRGUniform(ShapedOp):
     """
 
     __props__ = ("dtype", "ndim", "inplace")
+    rehearses = True
 
     def __init__(self, dtype: str, ndim: int, inplace: bool = False):
         if dtype not in kernel.SCALES:
@@ -105,7 +107,7 @@ class MRGUniform(ShapedOp):
         state, *sizes = inputs
         new_state = state if self.inplace else state.copy()
         sample = np.empty([int(size) for size in sizes], self.dtype)
-        kernel.fill(new_state, sample.reshape(-1), kernel.SCALES[self.dtype])
+        call(kernel.fill, new_state, sample.reshape(-1), kernel.SCALES[self.dtype])
         output_storage[0][0] = new_state
         output_storage[1][0] = sample
 
