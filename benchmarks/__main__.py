@@ -134,7 +134,7 @@ def run(
             if name == OURS:
                 return 1
             about[name] = {"absent": str(reason)}
-            del processes[name]
+            processes.pop(name).stop()
 
     peers = [name for name in processes if name not in (OURS, CEILING)]
     print(*report.header(peers), sep="\t")

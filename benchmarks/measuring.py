@@ -200,7 +200,10 @@ def time_pass(row: Row, processes: Mapping[str, Process], settings: Settings) ->
 def measure_case(
     case: Any, processes: Mapping[str, Process], settings: Settings
 ) -> Iterable[Row]:
-    """Build a case in all processes, and measure its passes."""
+    """Build a case in processes of its own, and measure its passes."""
+    for process in processes.values():
+        with suppress(Refused):
+            process.begin()
     built, refusals = {}, {}
     for name, process in processes.items():
         try:
@@ -214,9 +217,8 @@ def measure_case(
         row.remarks.pop(CEILING, None)
         time_pass(row, check(row, built, case.tolerance), settings)
         yield row
-    for process in built.values():
-        with suppress(Refused):
-            process.ask("forget")
+    for process in processes.values():
+        process.stop()
 
 
 def measure_start(

@@ -1,7 +1,7 @@
 """The processes of participants, seen from the one that measures.
 
-Each participant has a process of its own: threads that wait by spinning, memory
-that an allocator keeps and crashes stay where they belong, and a Theano that
+Each participant has a process of its own for each case: threads that wait by spinning,
+memory that an allocator keeps and crashes stay where they belong, and a Theano that
 needs an old interpreter takes part like everybody else.
 """
 
@@ -84,7 +84,7 @@ def lines(process: subprocess.Popen, patience: float) -> str:
 
 
 class Process:
-    """A participant, started when it is first asked, and again after a crash.
+    """A participant, started when it is first asked, and again after its end.
 
     Parameters
     ----------
@@ -120,6 +120,20 @@ class Process:
         except OSError as error:
             raise Refused(f"cannot be started: {error}") from error
 
+    def begin(self) -> subprocess.Popen:
+        """Have the process running, which then imports what it needs.
+
+        Raises
+        ------
+        Refused
+            If it cannot be started.
+        """
+        if self.process is not None and self.process.poll() is not None:
+            self.stop()
+        if self.process is None:
+            self.process = self.start()
+        return self.process
+
     def ask(self, do: str, patience: float = PATIENCE, **arguments: Any) -> Any:
         """Send a request and return the answer.
 
@@ -128,17 +142,14 @@ class Process:
         Refused
             If the participant cannot, fails, or takes longer than that.
         """
-        if self.process is not None and self.process.poll() is not None:
-            self.stop()
-        if self.process is None:
-            self.process = self.start()
-        assert self.process.stdin is not None
+        process = self.begin()
+        assert process.stdin is not None
         try:
-            self.process.stdin.write(json.dumps({"do": do, **arguments}) + "\n")
-            self.process.stdin.flush()
+            process.stdin.write(json.dumps({"do": do, **arguments}) + "\n")
+            process.stdin.flush()
         except BrokenPipeError:
-            raise Refused(f"ended with status {self.process.wait()}") from None
-        answer = json.loads(lines(self.process, patience))
+            raise Refused(f"ended with status {process.wait()}") from None
+        answer = json.loads(lines(process, patience))
         for refusal in ("unsupported", "failed"):
             if refusal in answer:
                 raise Refused(answer[refusal])

@@ -12,6 +12,7 @@ import os
 import sys
 import time
 import traceback
+from contextlib import suppress
 from typing import Any
 
 from .participants import load
@@ -143,6 +144,8 @@ def main() -> None:
     os.dup2(2, 1)
 
     worker = None
+    with suppress(Exception):  # what fails is tried again, and reported, when asked
+        worker = Worker(name, threads)
     for line in sys.stdin:
         request = json.loads(line)
         try:

@@ -382,6 +382,15 @@ class TestProcess:
             process.ask("hello")
         assert process.ask("hello")["python"]
 
+    def test_each_case_has_a_process_of_its_own(self, process):
+        case, settings = cases.find("norm", "dense"), Settings(rounds=3)
+        process.ask("hello")
+        rows = list(measuring.measure_case(case, {CEILING: process}, settings))
+        assert all(each.seconds[CEILING] > 0 for each in rows)
+        assert process.process is None
+        again = process.begin()
+        assert process.begin() is again
+
     def test_silence_is_a_refusal(self, process):
         pipe = subprocess.PIPE
         process.process = subprocess.Popen(
