@@ -33,7 +33,7 @@ from .conv_types import (
     target_type,
 )
 from .geometry import span
-from .simd import ROW_TILES, VECTOR_BYTES, move, row_tile, transpose
+from .simd import ROW_TILES, VECTOR_BYTES, move_rows, row_tile, transpose
 from .simd_strides import put_alternate
 from .threads import num_threads, parallel_for
 
@@ -137,6 +137,19 @@ def pack_weights(w, backwards, order, first, groups):
 
 
 @njit(**PART)
+def _put_apart(sums, at, values, to, plane, filters, step, start, stop):
+    """Write a run of some rows of sums to every so many elements of a target."""
+    for _ in range(filters):
+        if step == 2:
+            put_alternate(sums, at + start, values, to + 2 * start, stop - start)
+        else:
+            for j in range(start, stop):
+                values[np.uint64(to + j * step)] = sums[np.uint64(at + j)]
+        to += plane
+        at += PIECE
+
+
+@njit(**PART)
 def _write_rows(
     sums, first, last, d, first_row, block, target, channel, filters, shift
 ):
@@ -164,28 +177,26 @@ def _write_rows(
         if 0 <= th < shape[3] and start < stop:
             to = ((block.image + n) * shape[1] + channel) * shape[2] + td
             to = (to * shape[3] + th) * shape[4] + shift_w
-            at = position - first - w
-            for k in range(filters):
-                if step[2] == 1:
-                    move(
-                        sums,
-                        at + start,
-                        target.values,
-                        to + start,
-                        stop - start,
-                        target.bias[channel + k],
-                        target.threshold,
-                        target.below,
-                    )
-                elif step[2] == 2:
-                    place = to + 2 * start
-                    put_alternate(sums, at + start, target.values, place, stop - start)
-                else:
-                    for j in range(start, stop):
-                        value = sums[np.uint64(at + j)]
-                        target.values[np.uint64(to + j * step[2])] = value
-                to += shape[2] * shape[3] * shape[4]
-                at += PIECE
+            at, plane = position - first - w, shape[2] * shape[3] * shape[4]
+            if step[2] == 1:
+                move_rows(
+                    sums,
+                    at + start,
+                    PIECE,
+                    target.values,
+                    to + start,
+                    plane,
+                    filters,
+                    stop - start,
+                    target.bias,
+                    channel,
+                    target.threshold,
+                    target.below,
+                )
+            else:
+                _put_apart(
+                    sums, at, target.values, to, plane, filters, step[2], start, stop
+                )
         position += run
 
 

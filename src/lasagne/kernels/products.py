@@ -42,7 +42,7 @@ from .conv_types import called_from_outside
 from .entries import entry
 from .linking import kernel
 from .parts import PART
-from .simd import VECTOR_BYTES, Emitter, clear, index_sum, move
+from .simd import VECTOR_BYTES, Emitter, clear, index_sum, move_rows
 from .simd_strides import copy_rows
 from .threads import num_threads, parallel_ranges
 from .views import flattened
@@ -246,24 +246,26 @@ def _begin_tile(sums, at, pitch, row, rows, panel, target, block):
 @njit(**PART)
 def _end_tile(sums, at, pitch, row, rows, panel, target, block):
     """Write the sums of some rows of a panel where they belong."""
-    zero = target.below * 0
-    threshold = target.threshold if block.ends else zero - np.inf
+    bias = target.bias if block.ends else target.bias[:0]
+    threshold = target.threshold if block.ends else target.below * 0 - np.inf
     done = 0
     while done < panel.columns:
         product, position = _locate(panel.column + done, target.size)
         count = min(panel.columns - done, target.size - position)
-        start = (product * target.height + row) * target.size + position
-        for i in range(rows):
-            move(
-                sums,
-                at + i * pitch + done,
-                target.values,
-                start + i * target.size,
-                count,
-                target.bias[row + i] if block.ends and len(target.bias) else zero,
-                threshold,
-                target.below,
-            )
+        move_rows(
+            sums,
+            at + done,
+            pitch,
+            target.values,
+            (product * target.height + row) * target.size + position,
+            target.size,
+            rows,
+            count,
+            bias,
+            row,
+            threshold,
+            target.below,
+        )
         done += count
 
 

@@ -28,7 +28,7 @@ __all__ = [
     "clear",
     "copy",
     "index_sum",
-    "move",
+    "move_rows",
     "row_tile",
     "transpose",
 ]
@@ -348,34 +348,78 @@ def row_tile(
 
 
 @intrinsic
-def move(typingctx, source, start, target, at, count, bias, threshold, below):
-    """Copy a run of neighbouring elements, with what follows a sum.
+def move_rows(
+    typingctx,
+    source,
+    start,
+    source_pitch,
+    target,
+    at,
+    target_pitch,
+    rows,
+    count,
+    bias,
+    first,
+    threshold,
+    below,
+):
+    """Copy ``count`` neighbours of each of some rows, with what follows sums.
 
-    ``target[at + i] = below if v < threshold else v`` where ``v = source[start
-    + i] + bias``, for ``i < count``.
+    ``target[at + r * target_pitch + i] = below if v < threshold else v`` where ``v =
+    source[start + r * source_pitch + i] + bias[first + r]``, for ``r < rows`` and ``i <
+    count``. Nothing is added if ``bias`` is empty.
     """
     int64, scalar = types.int64, source.dtype
-    signature = types.void(source, int64, target, int64, int64, scalar, scalar, scalar)
+    signature = types.void(
+        source,
+        int64,
+        int64,
+        target,
+        int64,
+        int64,
+        int64,
+        int64,
+        bias,
+        int64,
+        scalar,
+        scalar,
+    )
 
     def codegen(context, builder, signature, args):
-        source, start, target, at, count, bias, threshold, below = args
+        source, start, source_pitch, target, at, target_pitch = args[:6]
+        rows, count, bias, first, *limits = args[6:]
+        index = ir.IntType(64)
         emit = Emitter(context, builder, signature.args[0].dtype)
         source = emit.data(signature.args[0], source)
-        target = emit.data(signature.args[2], target)
-        epilogue = [emit.fill(each) for each in (bias, threshold, below)]
-        lanes = ir.IntType(64)(emit.lanes)
-        whole = builder.sdiv(count, lanes)
-        with cgutils.for_range(builder, whole) as step:
-            shift = builder.mul(step.index, lanes)
-            vector = emit.load(source, builder.add(start, shift))
-            emit.store(emit.finish(vector, *epilogue), target, builder.add(at, shift))
-        shift = builder.mul(whole, lanes)
-        rest = builder.sub(count, shift)
-        with builder.if_then(builder.icmp_signed(">", rest, ir.IntType(64)(0))):
-            mask = emit.mask(rest)
-            vector = emit.load_some(source, builder.add(start, shift), mask)
-            vector = emit.finish(vector, *epilogue)
-            emit.store_some(vector, target, builder.add(at, shift), mask)
+        target = emit.data(signature.args[3], target)
+        bias = context.make_array(signature.args[8])(context, builder, bias)
+        [length] = cgutils.unpack_tuple(builder, bias.shape)
+        [pitch] = cgutils.unpack_tuple(builder, bias.strides)
+        pitch = builder.sdiv(pitch, index(emit.itemsize))
+        has_bias = builder.icmp_signed(">", length, index(0))
+        limits = [emit.fill(each) for each in limits]
+        # What is the same in all rows: some of them are shorter than a vector.
+        whole = builder.sdiv(count, index(emit.lanes))
+        end = builder.mul(whole, index(emit.lanes))
+        mask = emit.mask(builder.sub(count, end))
+        is_whole = builder.icmp_signed("==", count, end)
+        added = cgutils.alloca_once_value(builder, emit.scalar(0.0))
+        with cgutils.for_range(builder, rows) as row:
+            begin = builder.add(start, builder.mul(row.index, source_pitch))
+            to = builder.add(at, builder.mul(row.index, target_pitch))
+            with builder.if_then(has_bias):
+                place = builder.mul(builder.add(first, row.index), pitch)
+                builder.store(builder.load(builder.gep(bias.data, [place])), added)
+            epilogue = [emit.fill(builder.load(added)), *limits]
+            with cgutils.for_range(builder, whole) as step:
+                shift = builder.mul(step.index, index(emit.lanes))
+                vector = emit.load(source, builder.add(begin, shift))
+                vector = emit.finish(vector, *epilogue)
+                emit.store(vector, target, builder.add(to, shift))
+            with builder.if_then(builder.not_(is_whole)):
+                vector = emit.load_some(source, builder.add(begin, end), mask)
+                vector = emit.finish(vector, *epilogue)
+                emit.store_some(vector, target, builder.add(to, end), mask)
         return context.get_dummy_value()
 
     return signature, codegen
@@ -403,7 +447,7 @@ def transpose(
     Reads ``source[start + r * source_pitch + c]`` for ``r < rows`` and ``c <
     columns``, takes zeros for the others, and writes ``target[at + c *
     target_pitch + r]`` for ``c < targets`` and ``r < width``, treated like in
-    :data:`move`.
+    :data:`move_rows`.
     """
     int64, scalar = types.int64, source.dtype
     signature = types.void(
