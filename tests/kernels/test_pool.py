@@ -1,5 +1,7 @@
 """The kernels of pooling against their plain twins, between guard zones."""
 
+from math import prod
+
 import numpy as np
 import pytest
 
@@ -164,6 +166,25 @@ def test_windows_that_are_far_apart(dtype, window):
     for name, arguments, like in runs(rng, dtype, *geometry, images=1):
         if name == "max_pool" or dtype == "float32":
             assert_like_twin(name, arguments, like, kernel.made_for(window, 6))
+
+
+@pytest.mark.parametrize(
+    ("dtype", "window", "stride"),
+    [("float32", (1, 2, 2), 2), ("float64", (1, 3, 3), 2), ("float64", (3, 1, 2), 3)],
+)
+def test_averages_are_sums_divided_once(dtype, window, stride):
+    """To the last digit, though some divisions are multiplications."""
+    x = np.random.default_rng(4).integers(0, 99, (3, 5, 9, 9)).astype(dtype)
+    geometry = window, (1, 2, stride), (0, 0, 0)
+    counts = [
+        pool_output_length(*axis, True)
+        for axis in zip(x.shape[1:], *geometry, strict=True)
+    ]
+    sums, averages = np.empty((2, 3, *counts), dtype)
+    pool_plain.sum_pool(x, *geometry, kernel.SUM, sums)
+    made_for = kernel.made_for(window, stride)
+    kernel.sum_pool(x, *geometry, kernel.AVERAGE_WINDOW, averages, made_for)
+    np.testing.assert_array_equal(averages, sums / np.dtype(dtype).type(prod(window)))
 
 
 def test_averages_do_not_depend_on_the_other_images():

@@ -85,7 +85,7 @@ from .pool_geometry import (
 from .pool_rows import (
     MOST_TOGETHER,
     fetch,
-    gather_row,
+    gather_rows,
     reduce_together,
     send_together,
     spread_row,
@@ -217,24 +217,39 @@ def _plan_lines(axes, stride, lanes):
 
 
 @njit(**PART)
+def _count_alike(axes, d, h, most):
+    """Count the rows of windows, at most so many, that are inside from ``h`` on.
+
+    One, if not even the first of them is.
+    """
+    window, stride, _ = axis_of(axes, 1)
+    if d < 0 or d + axes.window[0] > axes.sizes[0] or h < 0:
+        return 1
+    return max(1, min(most, (axes.sizes[1] - window - h) // stride + 1))
+
+
+@njit(**PART)
 def _pool_gathered_rows(first, last, x, axes, divisors, y, phases, taps):
     sizes, counts, padding = axes.sizes, axes.counts, axes.padding
     depth, height, width = sizes
     nothing = np.full(width, _neutral(x, divisors), x.dtype)
     is_long = _LONG_ROW <= width * x.itemsize <= _KEPT_BYTES
     is_fetched = is_long and axes.window[0] * axes.window[1] > 1
+    at_once = max(1, _KEPT_BYTES // max(1, axes.stride[1] * width * x.itemsize))
     plane, oh = divmod(first, counts[1])
     n, od = divmod(plane, counts[0])
-    fetched = 0
-    for row in range(first, last):
+    fetched, row = 0, first
+    while row < last:
         d = od * axes.stride[0] - padding[0]
         h = oh * axes.stride[1] - padding[1]
+        lines = _count_alike(axes, d, h, min(at_once, last - row, counts[1] - oh))
         if is_fetched:
+            end = h + (lines - 1) * axes.stride[1] + axes.window[1]
             depths = max(d, 0), min(d + axes.window[0], depth)
-            heights = max(h, fetched), min(h + axes.window[1], height)
+            heights = max(h, fetched), min(end, height)
             fetch(x, rows_of(n, sizes, depths, heights), width)
             fetched = max(heights[1], fetched)
-        gather_row(
+        gather_rows(
             divisors,
             divisor_of_row(divisors, od, oh, x.dtype),
             phases,
@@ -247,8 +262,11 @@ def _pool_gathered_rows(first, last, x, axes, divisors, y, phases, taps):
             y,
             row * counts[2],
             counts[2],
+            lines,
+            axes.stride[1],
         )
-        oh += 1
+        row += lines
+        oh += lines
         if oh == counts[1]:
             oh, od, fetched = 0, od + 1, 0
             if od == counts[0]:

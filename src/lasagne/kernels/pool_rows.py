@@ -20,7 +20,7 @@ from .simd import VECTOR_BYTES
 __all__ = [
     "MOST_TOGETHER",
     "fetch",
-    "gather_row",
+    "gather_rows",
     "reduce_together",
     "send_together",
     "spread_row",
@@ -116,8 +116,30 @@ def fetch(typingctx, source, rows, width):
     return signature, codegen
 
 
+def _emit_quotients(emit, largest, divisor_at, emit_all):
+    """Emit what computes windows, with what is done to each in the end: a division.
+
+    Or the multiplication that is the same for powers of two, and takes a tenth of the
+    time.
+    """
+    if largest:
+        emit_all(lambda total: total)
+        return
+    divisor = divisor_at()
+    if not emit.is_float:
+        emit_all(lambda total: emit.divide(total, divisor))
+        return
+    builder = emit.builder
+    with builder.if_else(emit.are_powers_of_two(divisor)) as (exact, other):
+        with exact:
+            inverse = builder.fdiv(emit.constant(1), divisor)
+            emit_all(lambda total: builder.fmul(total, inverse))
+        with other:
+            emit_all(lambda total: emit.divide(total, divisor))
+
+
 @intrinsic
-def gather_row(
+def gather_rows(
     typingctx,
     divisors,
     factor,
@@ -131,15 +153,18 @@ def gather_row(
     target,
     to,
     count,
+    lines,
+    step,
 ):
-    """Combine the elements of a row of windows.
+    """Combine the elements of rows of windows.
 
-    The elements of window ``o < count`` are ``d + i``, ``h + j`` and ``o *
-    len(phases) - padding + k`` along the axes of an image of some ``sizes``, for as
-    many ``i``, ``j`` and ``k`` as there are ``taps``; as far as the image has them.
-    The ``place`` is where the image begins, ``d`` and ``h``. Rows that the image does
-    not have are taken from ``nothing``, which changes no result. The sum is divided by
-    ``divisors[2][o] * factor``, and goes to ``target[to + o]``.
+    The elements of window ``o < count`` of line ``l < lines`` are ``d + i``, ``h + l *
+    step + j`` and ``o * len(phases) - padding + k`` along the axes of an image of some
+    ``sizes``, for as many ``i``, ``j`` and ``k`` as there are ``taps``; as far as the
+    image has them. The ``place`` is where the image begins, ``d`` and ``h``. Rows that
+    the image does not have are taken from ``nothing``, which changes no result; then
+    there is one line only. The sum is divided by ``divisors[2][o] * factor``, and goes
+    to ``target[to + l * count + o]``.
     """
     int64 = types.int64
     signature = types.void(
@@ -155,10 +180,14 @@ def gather_row(
         target,
         int64,
         int64,
+        int64,
+        int64,
     )
 
     def codegen(context, builder, signature, args):
-        factor, padding, to, count = (args[i] for i in (1, 8, 10, 11))
+        factor, padding, to, count, lines, step = (
+            args[i] for i in (1, 8, *range(10, 14))
+        )
         types_ = signature.args
         emit = _Rows(context, builder, types_[4].dtype, types_[2], types_[3][2])
         source, nothing, target = pointers(emit, signature, args, (4, 7, 9))
@@ -166,6 +195,7 @@ def gather_row(
         depth, height, width = cgutils.unpack_tuple(builder, args[6], 3)
         largest = isinstance(types_[0], types.NoneType)
         others = emit.neutral(largest)
+        pitch = builder.mul(step, width)
 
         def first_of(offset):
             return builder.sub(builder.mul(offset, _INT(emit.stride)), padding)
@@ -191,21 +221,32 @@ def gather_row(
             masks = [None] * emit.vectors
             if rest is not None:
                 masks = emit.masks_inside(first, width)
-            places = [plus(builder, first, v * emit.lanes) for v in range(emit.vectors)]
-            loaded = [
-                [
-                    emit.load_lanes(row, place, mask, others)
-                    for place, mask in zip(places, masks)
-                ]
-                for row in rows
-            ]
-            vectors = [emit.combine(largest, *values) for values in zip(*loaded)]
-            taps = [emit.tap(vectors, number) for number in range(emit.window)]
-            result = emit.combine(largest, *taps)
             mask = None if rest is None else emit.mask_of_windows(rest)
-            if not largest:
-                result = emit.divided(result, types_[0], args[0], factor, offset, mask)
-            emit.store_lanes(result, target, builder.add(to, offset), mask)
+
+            def emit_lines(finish):
+                with repeat(builder, lines) as line:
+                    begin = builder.add(first, builder.mul(line, pitch))
+                    places = [
+                        plus(builder, begin, v * emit.lanes)
+                        for v in range(emit.vectors)
+                    ]
+                    loaded = [
+                        [
+                            emit.load_lanes(row, place, mask, others)
+                            for place, mask in zip(places, masks)
+                        ]
+                        for row in rows
+                    ]
+                    vectors = [emit.combine(largest, *each) for each in zip(*loaded)]
+                    taps = [emit.tap(vectors, number) for number in range(emit.window)]
+                    result = finish(emit.combine(largest, *taps))
+                    at = plus(builder, to, builder.mul(line, count), offset)
+                    emit.store_lanes(result, target, at, mask)
+
+            def divisor_at():
+                return emit.divisor(types_[0], args[0], factor, offset, mask)
+
+            _emit_quotients(emit, largest, divisor_at, emit_lines)
 
         emit.for_each(
             count,
@@ -337,7 +378,7 @@ def spread_row(
 ):
     """Collect in a row what the windows it is in have for it.
 
-    Windows are as in :data:`gather_row`, and each of the rows of ``gradients`` has
+    Windows are as in :data:`gather_rows`, and each of the rows of ``gradients`` has
     ``count`` of them. For those that element ``i < width`` is in, and whose
     ``maxima`` are what ``source[at + i]`` is, the sum overwrites ``target[at + i]``.
     """

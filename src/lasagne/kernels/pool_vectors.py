@@ -97,13 +97,28 @@ class Windows(Emitter):
             return self.builder.fdiv(left, right)
         return (self.builder.sdiv if self.is_signed else self.builder.udiv)(left, right)
 
-    def divided(self, sums, kind, divisors, factor, place, mask):
-        """Divide the sums of windows by what :data:`slide` says."""
+    def divisor(self, kind, divisors, factor, place, mask):
+        """Return what :data:`slide` divides the sums of windows by."""
         last = self.builder.extract_value(divisors, 2)
         ones = self.constant(1)
         divisor = self.load_lanes(self.data(kind[2], last), place, mask, ones)
         multiply = self.builder.fmul if self.is_float else self.builder.mul
-        return self.divide(sums, multiply(divisor, self.fill(factor)))
+        return multiply(divisor, self.fill(factor))
+
+    def divided(self, sums, *arguments):
+        """Divide the sums of windows by their :meth:`divisor`."""
+        return self.divide(sums, self.divisor(*arguments))
+
+    def are_powers_of_two(self, vector):
+        """Tell whether to divide by floats of one and more is to multiply, exactly."""
+        builder, digits = self.builder, np.finfo(self.dtype).nmant
+        number = ir.IntType(8 * self.itemsize)
+        numbers = ir.VectorType(number, self.lanes)
+        fractions = ir.Constant(numbers, [number((1 << digits) - 1)] * self.lanes)
+        bits = builder.and_(builder.bitcast(vector, numbers), fractions)
+        differ = builder.icmp_unsigned("!=", bits, ir.Constant(numbers, None))
+        lanes = ir.IntType(self.lanes)
+        return builder.icmp_unsigned("==", builder.bitcast(differ, lanes), lanes(0))
 
     def combine(self, largest, total, *values):
         """Return the largest of some numbers, or NaN if there is one; or their sum."""
