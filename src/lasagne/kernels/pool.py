@@ -235,18 +235,17 @@ def _pool_gathered_rows(first, last, x, axes, divisors, y, phases, taps):
     nothing = np.full(width, _neutral(x, divisors), x.dtype)
     is_long = _LONG_ROW <= width * x.itemsize <= _KEPT_BYTES
     is_fetched = is_long and axes.window[0] * axes.window[1] > 1
-    at_once = max(1, _KEPT_BYTES // max(1, axes.stride[1] * width * x.itemsize))
     plane, oh = divmod(first, counts[1])
     n, od = divmod(plane, counts[0])
     fetched, row = 0, first
     while row < last:
         d = od * axes.stride[0] - padding[0]
         h = oh * axes.stride[1] - padding[1]
-        lines = _count_alike(axes, d, h, min(at_once, last - row, counts[1] - oh))
+        most = 1 if is_fetched else min(last - row, counts[1] - oh)
+        lines = _count_alike(axes, d, h, most)
         if is_fetched:
-            end = h + (lines - 1) * axes.stride[1] + axes.window[1]
             depths = max(d, 0), min(d + axes.window[0], depth)
-            heights = max(h, fetched), min(end, height)
+            heights = max(h, fetched), min(h + axes.window[1], height)
             fetch(x, rows_of(n, sizes, depths, heights), width)
             fetched = max(heights[1], fetched)
         gather_rows(

@@ -116,28 +116,6 @@ def fetch(typingctx, source, rows, width):
     return signature, codegen
 
 
-def _emit_quotients(emit, largest, divisor_at, emit_all):
-    """Emit what computes windows, with what is done to each in the end: a division.
-
-    Or the multiplication that is the same for powers of two, and takes a tenth of the
-    time.
-    """
-    if largest:
-        emit_all(lambda total: total)
-        return
-    divisor = divisor_at()
-    if not emit.is_float:
-        emit_all(lambda total: emit.divide(total, divisor))
-        return
-    builder = emit.builder
-    with builder.if_else(emit.are_powers_of_two(divisor)) as (exact, other):
-        with exact:
-            inverse = builder.fdiv(emit.constant(1), divisor)
-            emit_all(lambda total: builder.fmul(total, inverse))
-        with other:
-            emit_all(lambda total: emit.divide(total, divisor))
-
-
 @intrinsic
 def gather_rows(
     typingctx,
@@ -216,44 +194,42 @@ def gather_rows(
             for j in range(len(types_[3][1]))
         ]
 
-        def body(offset, rest):
-            first = first_of(offset)
-            masks = [None] * emit.vectors
-            if rest is not None:
-                masks = emit.masks_inside(first, width)
-            mask = None if rest is None else emit.mask_of_windows(rest)
+        with repeat(builder, lines) as line:
+            shift = builder.mul(line, pitch)
+            shifted = [builder.gep(row, [shift]) for row in rows]
+            begin = builder.add(to, builder.mul(line, count))
 
-            def emit_lines(finish):
-                with repeat(builder, lines) as line:
-                    begin = builder.add(first, builder.mul(line, pitch))
-                    places = [
-                        plus(builder, begin, v * emit.lanes)
-                        for v in range(emit.vectors)
+            def body(offset, rest):
+                first = first_of(offset)
+                masks = [None] * emit.vectors
+                if rest is not None:
+                    masks = emit.masks_inside(first, width)
+                places = [
+                    plus(builder, first, v * emit.lanes) for v in range(emit.vectors)
+                ]
+                loaded = [
+                    [
+                        emit.load_lanes(row, place, mask, others)
+                        for place, mask in zip(places, masks)
                     ]
-                    loaded = [
-                        [
-                            emit.load_lanes(row, place, mask, others)
-                            for place, mask in zip(places, masks)
-                        ]
-                        for row in rows
-                    ]
-                    vectors = [emit.combine(largest, *each) for each in zip(*loaded)]
-                    taps = [emit.tap(vectors, number) for number in range(emit.window)]
-                    result = finish(emit.combine(largest, *taps))
-                    at = plus(builder, to, builder.mul(line, count), offset)
-                    emit.store_lanes(result, target, at, mask)
+                    for row in shifted
+                ]
+                vectors = [emit.combine(largest, *each) for each in zip(*loaded)]
+                taps = [emit.tap(vectors, number) for number in range(emit.window)]
+                result = emit.combine(largest, *taps)
+                mask = None if rest is None else emit.mask_of_windows(rest)
+                if not largest:
+                    result = emit.divided(
+                        result, types_[0], args[0], factor, offset, mask
+                    )
+                emit.store_lanes(result, target, builder.add(begin, offset), mask)
 
-            def divisor_at():
-                return emit.divisor(types_[0], args[0], factor, offset, mask)
-
-            _emit_quotients(emit, largest, divisor_at, emit_lines)
-
-        emit.for_each(
-            count,
-            emit.windows,
-            body,
-            lambda offset: emit.is_in_row(first_of(offset), width),
-        )
+            emit.for_each(
+                count,
+                emit.windows,
+                body,
+                lambda offset: emit.is_in_row(first_of(offset), width),
+            )
         return context.get_dummy_value()
 
     return signature, codegen

@@ -97,28 +97,42 @@ class Windows(Emitter):
             return self.builder.fdiv(left, right)
         return (self.builder.sdiv if self.is_signed else self.builder.udiv)(left, right)
 
-    def divisor(self, kind, divisors, factor, place, mask):
-        """Return what :data:`slide` divides the sums of windows by."""
+    def divided(self, sums, kind, divisors, factor, place, mask):
+        """Divide the sums of windows by what :data:`slide` says."""
         last = self.builder.extract_value(divisors, 2)
         ones = self.constant(1)
         divisor = self.load_lanes(self.data(kind[2], last), place, mask, ones)
-        multiply = self.builder.fmul if self.is_float else self.builder.mul
-        return multiply(divisor, self.fill(factor))
+        if not self.is_float:
+            return self.divide(sums, self.builder.mul(divisor, self.fill(factor)))
+        return self._quotient(sums, self.builder.fmul(divisor, self.fill(factor)))
 
-    def divided(self, sums, *arguments):
-        """Divide the sums of windows by their :meth:`divisor`."""
-        return self.divide(sums, self.divisor(*arguments))
+    def _quotient(self, sums, divisor):
+        """Divide by floats of one and more: multiply, if all are powers of two.
 
-    def are_powers_of_two(self, vector):
-        """Tell whether to divide by floats of one and more is to multiply, exactly."""
-        builder, digits = self.builder, np.finfo(self.dtype).nmant
+        That is the same, and takes a tenth of the time.
+        """
+        builder, float_info = self.builder, np.finfo(self.dtype)
         number = ir.IntType(8 * self.itemsize)
         numbers = ir.VectorType(number, self.lanes)
-        fractions = ir.Constant(numbers, [number((1 << digits) - 1)] * self.lanes)
-        bits = builder.and_(builder.bitcast(vector, numbers), fractions)
-        differ = builder.icmp_unsigned("!=", bits, ir.Constant(numbers, None))
-        lanes = ir.IntType(self.lanes)
-        return builder.icmp_unsigned("==", builder.bitcast(differ, lanes), lanes(0))
+
+        def constant(value):
+            return ir.Constant(numbers, [number(value)] * self.lanes)
+
+        bits = builder.bitcast(divisor, numbers)
+        fraction = builder.and_(bits, constant((1 << float_info.nmant) - 1))
+        differ = builder.icmp_unsigned("!=", fraction, constant(0))
+        flags = ir.IntType(self.lanes)
+        is_power = builder.icmp_unsigned("==", builder.bitcast(differ, flags), flags(0))
+        # The exponents of a power and its inverse add up to twice that of one.
+        twice = (float_info.maxexp - 1) * 2 << float_info.nmant
+        inverse = builder.bitcast(builder.sub(constant(twice), bits), self.vector)
+        result = self.variable(sums)
+        with builder.if_else(is_power) as (exact, other):
+            with exact:
+                builder.store(builder.fmul(sums, inverse), result)
+            with other:
+                builder.store(builder.fdiv(sums, divisor), result)
+        return builder.load(result)
 
     def combine(self, largest, total, *values):
         """Return the largest of some numbers, or NaN if there is one; or their sum."""
