@@ -49,7 +49,8 @@ from .views import flattened
 from .winograd_simd import (
     PRODUCT_ROWS,
     PRODUCT_VECTORS,
-    add_products_and_fetch,
+    products_and_fetch,
+    products_and_pack,
     rows_to_lanes,
 )
 
@@ -279,7 +280,7 @@ def _end_tile(sums, at, pitch, row, rows, panel, target, block):
         *(_flat(number),) * 3,
         _target_type(number),
         _given(number, 3),
-        *(types.int64,) * 2,
+        *(types.int64,) * 4,
     ),
     0,
 )
@@ -295,14 +296,17 @@ def _multiply_panel(
     rest,
     buffer,
     target,
+    right,
+    start,
+    step,
     coming,
-    coming_start,
     coming_step,
 ):
-    """Add the products of some rows and steps with a packed panel to their sums.
+    """Add the products of some rows and steps with a panel to their sums.
 
-    Meanwhile what is packed next is fetched, which starts at a place of ``coming``, and
-    is one such step further with each step.
+    The panel is packed, or it starts at a place of the right matrices, where it goes on
+    a step further each time; then it is packed along with the first tile. Meanwhile
+    what is packed next is fetched likewise.
     """
     width = panel.width
     vectors = width * target.values.itemsize // VECTOR_BYTES
@@ -326,13 +330,30 @@ def _multiply_panel(
     while row < bottom:
         tile = _MOST_ROWS if row + _MOST_ROWS <= bottom else _FEWEST_ROWS
         rows = min(bottom - row, tile)
-        if begins and is_zero:
-            for i in range(rows):
-                clear(sums, at + i * pitch, panel.columns)
-        elif begins:
+        if begins and not is_zero:
             _begin_tile(sums, at, pitch, row, rows, panel, target, block)
-        if rows == tile:
-            add_products_and_fetch(
+        adds = not (first == block.first and block.begins and is_zero)
+        if step > 0:
+            products_and_pack(
+                left,
+                row * along + first * across,
+                along,
+                across,
+                right,
+                start,
+                step,
+                count,
+                sums,
+                at,
+                pitch,
+                adds,
+                packed,
+                coming,
+                coming_step,
+            )
+            step = 0
+        elif rows == tile:
+            products_and_fetch(
                 tile,
                 vectors,
                 left,
@@ -346,13 +367,14 @@ def _multiply_panel(
                 sums,
                 at,
                 pitch,
-                coming,
-                coming_start + min(line, width - 1),
+                adds,
+                right,
+                coming + min(line, width - 1),
                 coming_step,
             )
         else:
             _copy_rows(left, row, first, count, rest)
-            add_products_and_fetch(
+            products_and_fetch(
                 _FEWEST_ROWS,
                 vectors,
                 rest,
@@ -366,8 +388,9 @@ def _multiply_panel(
                 sums,
                 at,
                 pitch,
+                adds,
+                right,
                 coming,
-                coming_start,
                 0,
             )
         if ends:
@@ -405,13 +428,21 @@ def _multiply_block(left, right, target, top, bottom, begin, end, block, buffers
     for column in range(begin, end, most):
         columns = min(most, end - column)
         panel = _Panel(column, columns, -(-columns // lanes) * lanes)
+        # In one go, if it is whole, all of one product, and there is a whole tile.
+        _, position = _locate(column, target.size)
+        is_whole = columns == most and position + columns <= target.size
+        is_packed_along = is_whole and bottom - top >= _MOST_ROWS
         for first in range(block.first, block.last, count):
             last = min(first + count, block.last)
-            _pack(right, first, last - first, panel, packed)
+            start, step = 0, 0
+            if is_packed_along:
+                start, step = _place_of(right, column, first)
+            if step == 0:
+                _pack(right, first, last - first, panel, packed)
             if last < block.last:
-                start, step = _place_of(right, column, last)
+                coming, coming_step = _place_of(right, column, last)
             else:
-                start, step = _place_of(right, column + columns, block.first)
+                coming, coming_step = _place_of(right, column + columns, block.first)
             _multiply_panel(
                 left,
                 top,
@@ -427,6 +458,8 @@ def _multiply_block(left, right, target, top, bottom, begin, end, block, buffers
                 right,
                 start,
                 step,
+                coming,
+                coming_step,
             )
 
 

@@ -20,7 +20,6 @@ __all__ = [
     "PRODUCT_VECTORS",
     "add_data_sums",
     "add_products",
-    "add_products_and_fetch",
     "copy_vector",
     "data_points",
     "filter_points",
@@ -28,6 +27,8 @@ __all__ = [
     "output_points",
     "output_sums",
     "products",
+    "products_and_fetch",
+    "products_and_pack",
 ]
 
 # ---------------------------------------------------------------------------
@@ -402,8 +403,11 @@ PRODUCT_ROWS = (_WIDEST, _WIDEST // 2)
 PRODUCT_VECTORS = ROW_TILES[_WIDEST]
 
 
-def _emit_products(emit, rows, vectors, left, right, steps, sums, add, fetch):
-    """Emit one tile of :data:`products`, for fixed numbers of both."""
+def _emit_products(emit, rows, vectors, left, right, steps, sums, adds, meanwhile):
+    """Emit one tile of :data:`products`, for fixed numbers of both.
+
+    Whether sums are added to what is there is known here, or later.
+    """
     builder, index = emit.builder, ir.IntType(64)
     left, left_start, left_row, left_step = left
     right, right_start, right_step = right
@@ -421,31 +425,33 @@ def _emit_products(emit, rows, vectors, left, right, steps, sums, add, fetch):
     ]
     totals = emit.zeros(rows, vectors)
     with cgutils.for_range(builder, steps) as step:
-        fetch(emit, step.index)
         position = builder.add(right_start, builder.mul(step.index, right_step))
         inputs = [
             emit.load(right, index_sum(builder, position, v * emit.lanes))
             for v in range(vectors)
         ]
+        meanwhile(emit, step.index, inputs)
         shift = builder.mul(step.index, left_step)
         for i in range(rows):
             value = emit.splat(starts[i], shift)
             for v in range(vectors):
                 emit.add_product(totals[i][v], value, inputs[v])
-    for i in range(rows):
-        for v in range(vectors):
+    tile = [(i, v) for i in range(rows) for v in range(vectors)]
+    with builder.if_then(adds):
+        # At last: sums of sums lose less than one long sum.
+        for i, v in tile:
             total = builder.load(totals[i][v])
-            if add:
-                # At last: sums of sums lose less than one long sum.
-                total = builder.fadd(emit.load(sums, places[i][v]), total)
-            emit.store(total, sums, places[i][v])
+            total = builder.fadd(emit.load(sums, places[i][v]), total)
+            builder.store(total, totals[i][v])
+    for i, v in tile:
+        emit.store(builder.load(totals[i][v]), sums, places[i][v])
 
 
-def _fetch_nothing(emit, step):
+def _do_nothing(emit, step, inputs):
     pass
 
 
-def _emit_each(context, builder, signature, args, add, fetch=_fetch_nothing):
+def _emit_each(context, builder, signature, args, adds, meanwhile=_do_nothing):
     """Emit a tile of each size, and the choice of one of them."""
     rows, vectors, left, left_start, left_row, left_step = args[:6]
     right, right_start, right_step, steps, sums, at, pitch = args[6:13]
@@ -469,8 +475,8 @@ def _emit_each(context, builder, signature, args, add, fetch=_fetch_nothing):
                     (right, right_start, right_step),
                     steps,
                     (sums, at, pitch),
-                    add,
-                    fetch,
+                    adds,
+                    meanwhile,
                 )
     return context.get_dummy_value()
 
@@ -504,7 +510,9 @@ def _make_products(add):
         pitch,
     ):
         def codegen(context, builder, signature, args):
-            return _emit_each(context, builder, signature, args, add)
+            return _emit_each(
+                context, builder, signature, args, cgutils.bool_t(int(add))
+            )
 
         return types.void(*_arguments(left, right, sums)), codegen
 
@@ -527,7 +535,7 @@ add_products = _make_products(add=True)
 
 
 @intrinsic
-def add_products_and_fetch(
+def products_and_fetch(
     typingctx,
     rows,
     vectors,
@@ -542,23 +550,86 @@ def add_products_and_fetch(
     sums,
     at,
     pitch,
+    adds,
     coming,
     coming_start,
     coming_step,
 ):
-    """Do what :data:`add_products` does, and have what is needed next fetched.
+    """Do what :data:`products` does, and have what is needed next fetched.
 
     That is ``coming[coming_start + s * coming_step]``, a number in each step. It need
-    not exist.
+    not exist. Sums are added to what is there if ``adds`` says so.
     """
     index = types.int64
-    signature = types.void(*_arguments(left, right, sums), coming, index, index)
+    signature = types.void(
+        *_arguments(left, right, sums), types.boolean, coming, index, index
+    )
 
     def codegen(context, builder, signature, args):
-        def fetch(emit, step):
-            place = builder.add(args[14], builder.mul(step, args[15]))
-            emit.fetch(emit.data(signature.args[13], args[13]), place)
+        def fetch(emit, step, inputs):
+            place = builder.add(args[15], builder.mul(step, args[16]))
+            emit.fetch(emit.data(signature.args[14], args[14]), place)
 
-        return _emit_each(context, builder, signature, args, True, fetch)
+        return _emit_each(context, builder, signature, args, args[13], fetch)
+
+    return signature, codegen
+
+
+@intrinsic
+def products_and_pack(
+    typingctx,
+    left,
+    left_start,
+    left_row,
+    left_step,
+    right,
+    right_start,
+    right_step,
+    steps,
+    sums,
+    at,
+    pitch,
+    adds,
+    packed,
+    coming_start,
+    coming_step,
+):
+    """Do what :data:`products_and_fetch` does for a tile of the largest size.
+
+    What is read of ``right`` is packed at the same time, step by step, and what is
+    fetched is of the same array.
+    """
+    index = types.int64
+    signature = types.void(
+        *_arguments(left, right, sums)[2:], types.boolean, packed, index, index
+    )
+
+    def codegen(context, builder, signature, args):
+        left, left_start, left_row, left_step, right, right_start, right_step = args[:7]
+        steps, sums, at, pitch, adds, packed, coming_start, coming_step = args[7:]
+        emit = Emitter(context, builder, signature.args[0].dtype)
+        right = emit.data(signature.args[4], right)
+        packed = emit.data(signature.args[12], packed)
+        rows, vectors = PRODUCT_ROWS[0], PRODUCT_VECTORS[0]
+
+        def pack_and_fetch(emit, step, inputs):
+            to = builder.mul(step, ir.IntType(64)(vectors * emit.lanes))
+            for v, vector in enumerate(inputs):
+                emit.store(vector, packed, index_sum(builder, to, v * emit.lanes))
+            place = builder.add(coming_start, builder.mul(step, coming_step))
+            emit.fetch(right, place)
+
+        _emit_products(
+            emit,
+            rows,
+            vectors,
+            (emit.data(signature.args[0], left), left_start, left_row, left_step),
+            (right, right_start, right_step),
+            steps,
+            (emit.data(signature.args[8], sums), at, pitch),
+            adds,
+            pack_and_fetch,
+        )
+        return context.get_dummy_value()
 
     return signature, codegen
