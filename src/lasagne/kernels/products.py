@@ -14,10 +14,11 @@ Method
 Columns of all products are divided among threads, or rows if there are more of them.
 A thread takes some **steps** of the sums at a time, and as many columns as a tile of
 sums in registers has, a **panel**: the part of the right matrices that belongs to both
-is packed such that it is read from one end to the other, and then multiplied by all
-rows, a tile at a time. Where one product ends, a panel goes on with the next one. The
-left matrix is read where it lies, one number for all lanes, whatever its strides; a
-**block** of it at a time, which stays near.
+is packed such that it is read from one end to the other, and multiplied by all rows, a
+tile at a time. Where it is in one piece, it is packed along with the first tile, whose
+products take longer than that. Where one product ends, a panel goes on with the next
+one. The left matrix is read where it lies, one number for all lanes, whatever its
+strides; a **block** of it at a time, which stays near.
 
 Rows of a large matrix are far apart, so that no processor guesses what is packed next.
 The loop over the tiles of one panel therefore asks for it, a line in each step.
@@ -437,7 +438,7 @@ def _multiply_block(left, right, target, top, bottom, begin, end, block, buffers
             start, step = 0, 0
             if is_packed_along:
                 start, step = _place_of(right, column, first)
-            if step == 0:
+            if step <= 0:
                 _pack(right, first, last - first, panel, packed)
             if last < block.last:
                 coming, coming_step = _place_of(right, column, last)
