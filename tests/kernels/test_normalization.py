@@ -7,8 +7,9 @@ from lasagne.kernels import normalization as kernel
 
 from .guarded import run_guarded
 
-# (outer, channels, inner): rows short and long, several parts of short ones, empty.
+# (outer, channels, inner): rows short and long, several blocks of short ones, empty.
 SHAPES = [(5, 3, 1), (4, 130, 1), (3, 7, 5), (2, 3, 40), (1, 1, 1), (3, 2, 64)]
+SHAPES += [(130, 70, 1), (193, 3, 7)]
 EMPTY = [(0, 3, 4), (3, 0, 4), (3, 2, 0), (0, 2, 40)]
 
 

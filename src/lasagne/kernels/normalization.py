@@ -43,8 +43,8 @@ begins where the first one ended. The sums of rows are added up in one order,
 whatever the number of threads.
 
 Rows shorter than :data:`LONG_ROW` are no unit to work in: there, ``(C, inner)`` is
-one axis of columns, the sums of all columns are taken side by side, and threads
-share the channels.
+one axis of columns, whose sums are taken side by side, and threads share blocks of
+images. How many blocks there are follows from the number of images.
 
 Each kernel has a plain twin in NumPy, to be compared with.
 """
@@ -54,7 +54,7 @@ from numba import njit
 
 from .linking import watch
 from .parts import PART
-from .threads import num_threads, parallel_for, parallel_ranges
+from .threads import num_threads, parallel_ranges
 
 __all__ = [
     "LONG_ROW",
@@ -68,8 +68,8 @@ __all__ = [
 #: single precision on the widest units.
 LONG_ROW = 32
 
-#: Columns that a thread takes at least: cache lines are not to be shared.
-_COLUMNS = 64
+#: Images of a block of columns, at least, and blocks, at most.
+_BLOCK, _MOST_BLOCKS = 64, 32
 
 #: Elements of long rows that are worth waking up a thread for.
 _LEAST_FOR_A_THREAD = 8192
@@ -126,6 +126,36 @@ def _totals(sums, channels):
 
 
 @njit(**PART)
+def _centers(x):
+    """Return the mean of the first image, for each channel."""
+    outer, channels, inner = x.shape
+    centers = np.full(channels, np.nan)
+    if outer and inner:
+        for c in range(channels):
+            centers[c] = _sum(x, 0, c) / inner
+    return centers
+
+
+@njit(**PART)
+def _finish_statistics(x, centers, totals, scale, epsilon, mean, inv_std):
+    """Overwrite mean and deviation; return what deviations are multiplied by.
+
+    Those follow from the sums, for each channel, of deviations from the centers and
+    of their squares.
+    """
+    part = _inverse_count(x)
+    factors = np.empty(centers.size, x.dtype)
+    for c in range(centers.size):
+        difference = totals[0, c] * part
+        variance = totals[1, c] * part - difference * difference
+        variance = 0.0 if variance < 0 else variance
+        mean[c] = centers[c] + difference
+        inv_std[c] = 1.0 / np.sqrt(variance + epsilon)
+        factors[c] = scale[c] * inv_std[c]
+    return factors
+
+
+@njit(**PART)
 def _moments_rows(first, last, x, centers, sums):
     for number in range(first, last):
         n, c = divmod(number, x.shape[1])
@@ -160,27 +190,15 @@ def _normalize_rows(first, last, x, mean, factors, shift, other, least, below, y
 
 @njit(**PART)
 def _normalize_long(x, scale, shift, epsilon, other, least, below, y, mean, inv_std):
-    outer, channels, inner = x.shape
-    part = _inverse_count(x)
-    centers = np.full(channels, np.nan)
-    if outer and inner:
-        for c in range(channels):
-            centers[c] = _sum(x, 0, c) / inner
-    sums = np.empty((2, outer * channels))
-    parts = _parts(x)
-    parallel_ranges(_moments_rows, outer * channels, parts, (x, centers, sums))
+    rows, channels, parts = x.shape[0] * x.shape[1], x.shape[1], _parts(x)
+    centers = _centers(x)
+    sums = np.empty((2, rows))
+    parallel_ranges(_moments_rows, rows, parts, (x, centers, sums))
     totals = _totals(sums, channels)
-    factors = np.empty(channels, x.dtype)
-    for c in range(channels):
-        difference = totals[0, c] * part
-        variance = totals[1, c] * part - difference * difference
-        variance = 0.0 if variance < 0 else variance
-        mean[c] = centers[c] + difference
-        inv_std[c] = 1.0 / np.sqrt(variance + epsilon)
-        factors[c] = scale[c] * inv_std[c]
+    factors = _finish_statistics(x, centers, totals, scale, epsilon, mean, inv_std)
     parallel_ranges(
         _normalize_rows,
-        outer * channels,
+        rows,
         parts,
         (x, mean, factors, shift, other, least, below, y),
     )
@@ -289,195 +307,227 @@ def _gradient_of_scale(product, inv_std, x):
 
 
 @njit(**PART)
-def _gradient_long(x, scale, shift, mean, inv_std, gy, rectified, gx, g_scale, g_shift):
-    outer, channels, _ = x.shape
-    half = x.dtype.type(0.5)
-    factors = np.empty(channels, x.dtype)
-    for c in range(channels):
+def _factors(scale, inv_std):
+    """Return what deviations are multiplied by."""
+    factors = np.empty_like(scale)
+    for c in range(scale.size):
         factors[c] = scale[c] * inv_std[c]
-    sums = np.empty((2, outer * channels))
-    parts = _parts(x)
-    parallel_ranges(
-        _gradient_moments_rows,
-        outer * channels,
-        parts,
-        (x, mean, factors, shift, gy, half, rectified, sums),
-    )
-    totals = _totals(sums, channels)
-    terms = np.empty((3, channels), x.dtype)
-    for c in range(channels):
+    return factors
+
+
+@njit(**PART)
+def _finish_gradient(x, scale, inv_std, totals, g_scale, g_shift):
+    """Overwrite two gradients; return the factors that make up the third."""
+    terms = np.empty((3, scale.size), x.dtype)
+    for c in range(scale.size):
         total, product = totals[0, c], totals[1, c]
         g_shift[c] = total
         g_scale[c] = _gradient_of_scale(product, inv_std[c], x)
         terms[0, c], terms[1, c], terms[2, c] = _gradient_factors(
             scale[c], inv_std[c], total, product, _inverse_count(x)
         )
+    return terms
+
+
+@njit(**PART)
+def _gradient_long(x, scale, shift, mean, inv_std, gy, rectified, gx, g_scale, g_shift):
+    rows, channels, parts = x.shape[0] * x.shape[1], x.shape[1], _parts(x)
+    half, factors = x.dtype.type(0.5), _factors(scale, inv_std)
+    sums = np.empty((2, rows))
+    parallel_ranges(
+        _gradient_moments_rows,
+        rows,
+        parts,
+        (x, mean, factors, shift, gy, half, rectified, sums),
+    )
+    totals = _totals(sums, channels)
+    terms = _finish_gradient(x, scale, inv_std, totals, g_scale, g_shift)
     parallel_ranges(
         _gradient_rows,
-        outer * channels,
+        rows,
         parts,
         (x, mean, factors, shift, gy, terms, half, rectified, gx),
     )
 
 
-# Short rows: a range of channels side by side, as columns.
+# Short rows: all columns side by side, one block of images after the other.
 
 
 @njit(**PART)
-def _columns(x, n, first, last):
-    """Return the elements of some channels, as one row."""
-    return x[n].reshape(-1)[first * x.shape[2] : last * x.shape[2]]
+def _as_columns(x):
+    """Return images as rows of columns."""
+    return x.reshape((x.shape[0], x.shape[1] * x.shape[2]))
 
 
 @njit(**PART)
-def _combine(totals, inner):
-    """Replace the sums of columns by the sums of the channels they belong to."""
-    for first in range(0, totals.size, inner):
-        total = 0.0
+def _for_columns(values, inner):
+    """Repeat the numbers of channels for the columns that belong to them."""
+    columns = np.empty(values.size * inner, values.dtype)
+    for c in range(values.size):
         for i in range(inner):
-            total += totals[first + i]
-        totals[first : first + inner] = total
+            columns[c * inner + i] = values[c]
+    return columns
 
 
 @njit(**PART)
-def _normalize_columns(
-    x, first, last, scale, shift, epsilon, other, least, below, y, mean, inv_std
+def _count_blocks(images):
+    return max(1, min(_MOST_BLOCKS, -(-images // _BLOCK)))
+
+
+@njit(**PART)
+def _images_of(block, blocks, images):
+    """Return the first of a block of images, and the first of the next one."""
+    return images * block // blocks, images * (block + 1) // blocks
+
+
+@njit(**PART)
+def _block_totals(sums, inner):
+    """Add up two sums of each block and column, for each channel."""
+    totals = np.zeros((2, sums.shape[2] // inner))
+    for block in range(sums.shape[0]):
+        for number in range(2):
+            for c in range(totals.shape[1]):
+                for i in range(inner):
+                    totals[number, c] += sums[block, number, c * inner + i]
+    return totals
+
+
+@njit(**PART)
+def _moments_blocks(first, last, x, centers, sums):
+    for block in range(first, last):
+        sums[block] = 0
+        begin, end = _images_of(block, len(sums), x.shape[0])
+        for n in range(begin, end):
+            for j in range(x.shape[1]):
+                deviation = np.float64(x[n, j]) - centers[j]
+                sums[block, 0, j] += deviation
+                sums[block, 1, j] += deviation * deviation
+
+
+@njit(**PART)
+def _normalize_blocks(
+    first, last, blocks, x, means, factors, shifts, other, least, below, y
 ):
-    outer, _, inner = x.shape
-    width = (last - first) * inner
-    part = _inverse_count(x)
-
-    centers = np.zeros(width)
-    for n in range(outer):
-        row = _columns(x, n, first, last)
-        for j in range(width):
-            centers[j] += row[j]
-    _combine(centers, inner)
-    for j in range(width):
-        centers[j] *= part
-
-    squares = np.zeros(width)
-    for n in range(outer):
-        row = _columns(x, n, first, last)
-        for j in range(width):
-            deviation = row[j] - centers[j]
-            squares[j] += deviation * deviation
-    _combine(squares, inner)
-
-    means = np.empty(width, x.dtype)
-    factors = np.empty(width, x.dtype)
-    shifts = np.empty(width, x.dtype)
-    for j in range(width):
-        c = first + j // inner
-        mean[c] = centers[j]
-        inv_std[c] = 1.0 / np.sqrt(squares[j] * part + epsilon)
-        means[j], shifts[j] = mean[c], shift[c]
-        factors[j] = scale[c] * inv_std[c]
-    for n in range(outer):
-        row = _columns(x, n, first, last)
-        target = _columns(y, n, first, last)
-        for j in range(width):
-            target[j] = (row[j] - means[j]) * factors[j] + shifts[j]
+    width = x.shape[1]
+    begin, _ = _images_of(first, blocks, x.shape[0])
+    end, _ = _images_of(last, blocks, x.shape[0])
+    for n in range(end - 1, begin - 1, -1):
         if other.size:
-            added = _columns(other, n, first, last)
             for j in range(width):
-                target[j] += added[j]
-        for j in range(width):
-            target[j] = below if target[j] < least else target[j]
+                value = (x[n, j] - means[j]) * factors[j] + shifts[j]
+                value += other[n * width + j]
+                y[n, j] = below if value < least else value
+        else:
+            for j in range(width):
+                value = (x[n, j] - means[j]) * factors[j] + shifts[j]
+                y[n, j] = below if value < least else value
 
 
 @njit(**PART)
-def _gradient_columns(
-    x, first, last, scale, shift, mean, inv_std, gy, rectified, gx, g_scale, g_shift
-):
-    outer, _, inner = x.shape
-    width = (last - first) * inner
-    part = _inverse_count(x)
-    half = x.dtype.type(0.5)
-
-    means = np.empty(width, x.dtype)
-    factors = np.empty(width, x.dtype)
-    shifts = np.empty(width, x.dtype)
-    for j in range(width):
-        c = first + j // inner
-        means[j], shifts[j], factors[j] = mean[c], shift[c], scale[c] * inv_std[c]
-    totals, products = np.zeros(width), np.zeros(width)
-    for n in range(outer):
-        row = _columns(x, n, first, last)
-        gradient = _columns(gy, n, first, last)
-        target = _columns(gx, n, first, last)
-        for j in range(width):
-            target[j] = gradient[j]
-            if rectified:
-                value = (row[j] - means[j]) * factors[j] + shifts[j]
-                target[j] *= _slope(value, half)
-        for j in range(width):
-            value = np.float64(target[j])
-            totals[j] += value
-            products[j] += (np.float64(row[j]) - means[j]) * value
-    _combine(totals, inner)
-    _combine(products, inner)
-
-    directs = np.empty(width, x.dtype)
-    alongs = np.empty(width, x.dtype)
-    constants = np.empty(width, x.dtype)
-    for j in range(width):
-        c = first + j // inner
-        g_shift[c] = totals[j]
-        g_scale[c] = _gradient_of_scale(products[j], inv_std[c], x)
-        directs[j], alongs[j], constants[j] = _gradient_factors(
-            scale[c], inv_std[c], totals[j], products[j], part
-        )
-    for n in range(outer):
-        row = _columns(x, n, first, last)
-        target = _columns(gx, n, first, last)
-        for j in range(width):
-            target[j] = (
-                target[j] * directs[j] + (row[j] - means[j]) * alongs[j] + constants[j]
-            )
-
-
-# A part of the channels, for one thread.
-
-
-@njit(**PART)
-def _channels_per_part(x):
-    """Return how many channels are worked on together."""
-    return -(-_COLUMNS // x.shape[2])
-
-
-@njit(**PART)
-def _normalize_part(
-    part, x, scale, shift, epsilon, other, least, below, y, mean, inv_std
-):
-    together = _channels_per_part(x)
-    first = part * together
-    last = min(first + together, x.shape[1])
-    _normalize_columns(
-        x, first, last, scale, shift, epsilon, other, least, below, y, mean, inv_std
+def _normalize_short(x, scale, shift, epsilon, other, least, below, y, mean, inv_std):
+    inner, blocks, parts = x.shape[2], _count_blocks(x.shape[0]), _parts(x)
+    rows, centers = _as_columns(x), _centers(x)
+    sums = np.empty((blocks, 2, rows.shape[1]))
+    parallel_ranges(
+        _moments_blocks, blocks, parts, (rows, _for_columns(centers, inner), sums)
+    )
+    totals = _block_totals(sums, inner)
+    factors = _finish_statistics(x, centers, totals, scale, epsilon, mean, inv_std)
+    parallel_ranges(
+        _normalize_blocks,
+        blocks,
+        parts,
+        (
+            blocks,
+            rows,
+            _for_columns(mean, inner),
+            _for_columns(factors, inner),
+            _for_columns(shift, inner),
+            other.reshape(other.size),
+            least,
+            below,
+            _as_columns(y),
+        ),
     )
 
 
 @njit(**PART)
-def _gradient_part(
-    part, x, scale, shift, mean, inv_std, gy, rectified, gx, g_scale, g_shift
+def _rectifier_blocks(first, last, blocks, x, means, factors, shifts, gy, half, gx):
+    """Overwrite ``gx`` with the gradient of what was rectified."""
+    begin, _ = _images_of(first, blocks, x.shape[0])
+    end, _ = _images_of(last, blocks, x.shape[0])
+    for n in range(begin, end):
+        for j in range(x.shape[1]):
+            gx[n, j] = (x[n, j] - means[j]) * factors[j] + shifts[j]
+        for j in range(x.shape[1]):
+            gx[n, j] = gy[n, j] * _slope(gx[n, j], half)
+
+
+@njit(**PART)
+def _gradient_moments_blocks(first, last, x, means, gy, sums):
+    for block in range(first, last):
+        sums[block] = 0
+        begin, end = _images_of(block, len(sums), x.shape[0])
+        for n in range(begin, end):
+            for j in range(x.shape[1]):
+                gradient = np.float64(gy[n, j])
+                deviation = np.float64(x[n, j]) - np.float64(means[j])
+                sums[block, 0, j] += gradient
+                sums[block, 1, j] += deviation * gradient
+
+
+@njit(**PART)
+def _gradient_blocks(first, last, blocks, x, means, gy, in_place, terms, gx):
+    directs, alongs, constants = terms
+    begin, _ = _images_of(first, blocks, x.shape[0])
+    end, _ = _images_of(last, blocks, x.shape[0])
+    for n in range(end - 1, begin - 1, -1):
+        if in_place:
+            # Arrays that overlap would be worked on number by number.
+            for j in range(x.shape[1]):
+                deviation = x[n, j] - means[j]
+                gx[n, j] = gx[n, j] * directs[j] + deviation * alongs[j] + constants[j]
+        else:
+            for j in range(x.shape[1]):
+                deviation = x[n, j] - means[j]
+                gx[n, j] = gy[n, j] * directs[j] + deviation * alongs[j] + constants[j]
+
+
+@njit(**PART)
+def _gradient_short(
+    x, scale, shift, mean, inv_std, gy, rectified, gx, g_scale, g_shift
 ):
-    together = _channels_per_part(x)
-    first = part * together
-    last = min(first + together, x.shape[1])
-    _gradient_columns(
-        x,
-        first,
-        last,
-        scale,
-        shift,
-        mean,
-        inv_std,
-        gy,
-        rectified,
-        gx,
-        g_scale,
-        g_shift,
+    inner, blocks, parts = x.shape[2], _count_blocks(x.shape[0]), _parts(x)
+    rows, gradients, target = _as_columns(x), _as_columns(gy), _as_columns(gx)
+    means = _for_columns(mean, inner)
+    if rectified:
+        # In a pass of its own, of two steps: LLVM makes no vectors of loops over many
+        # arrays, as any of them might overlap.
+        factors = _for_columns(_factors(scale, inv_std), inner)
+        shifts, half = _for_columns(shift, inner), x.dtype.type(0.5)
+        parallel_ranges(
+            _rectifier_blocks,
+            blocks,
+            parts,
+            (blocks, rows, means, factors, shifts, gradients, half, target),
+        )
+        gradients = target
+    sums = np.empty((blocks, 2, rows.shape[1]))
+    parallel_ranges(
+        _gradient_moments_blocks, blocks, parts, (rows, means, gradients, sums)
+    )
+    totals = _block_totals(sums, inner)
+    terms = _finish_gradient(x, scale, inv_std, totals, g_scale, g_shift)
+    columns = (
+        _for_columns(terms[0], inner),
+        _for_columns(terms[1], inner),
+        _for_columns(terms[2], inner),
+    )
+    parallel_ranges(
+        _gradient_blocks,
+        blocks,
+        parts,
+        (blocks, rows, means, gradients, rectified, columns, target),
     )
 
 
@@ -493,10 +543,8 @@ def normalize(x, scale, shift, epsilon, other, least, below, y, mean, inv_std):
     if _is_long(x):
         _normalize_long(x, scale, shift, epsilon, other, least, below, y, mean, inv_std)
     else:
-        parallel_for(
-            _normalize_part,
-            -(-x.shape[1] // _channels_per_part(x)),
-            (x, scale, shift, epsilon, other, least, below, y, mean, inv_std),
+        _normalize_short(
+            x, scale, shift, epsilon, other, least, below, y, mean, inv_std
         )
 
 
@@ -511,10 +559,8 @@ def normalize_gradient(
             x, scale, shift, mean, inv_std, gy, rectified, gx, g_scale, g_shift
         )
     else:
-        parallel_for(
-            _gradient_part,
-            -(-x.shape[1] // _channels_per_part(x)),
-            (x, scale, shift, mean, inv_std, gy, rectified, gx, g_scale, g_shift),
+        _gradient_short(
+            x, scale, shift, mean, inv_std, gy, rectified, gx, g_scale, g_shift
         )
 
 
