@@ -7,9 +7,6 @@ SSE or NEON.
 
 Everything works on flat, contiguous buffers of one float dtype, addressed by
 element indices that the caller keeps within bounds; nothing is checked here.
-
-Numba caches the functions that call these by the text of their own file: after
-a change here, touch the file that uses it.
 """
 
 import llvmlite.binding as llvm

@@ -291,7 +291,7 @@ output_points = _make_points(_outputs)
 #: ``output_sums(taps, source, at, point_pitch, target, to, pitch, step, biases, first,
 #: threshold, below)`` writes ``A^T m A`` to a tile of such columns and rows from
 #: ``target[to]`` on. Each is finished with the vector of biases from ``first`` on, like
-#: in :data:`lasagne.kernels.simd.move`.
+#: in :data:`lasagne.kernels.simd.move_rows`.
 output_sums = _make_sums(_outputs)
 
 #: ``filter_sums(taps, ...)`` does the same with ``G^T m G``.

@@ -81,7 +81,7 @@ def local_separate_graph(fgraph: Any, node: Apply) -> list[Variable] | None:
     return inline_ofg_node(node) if _has_half_precision(node) else None
 
 
-# After PyTensor has joined all that it joins, some of it at 100.
+# After PyTensor has joined all that it joins.
 optdb.register(
     "separate_half_precision",
     in2out(local_separate_elemwise, local_separate_graph, ignore_newtrees=False),
