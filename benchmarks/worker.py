@@ -58,19 +58,14 @@ def versions(packages: Any) -> Any:
 
 
 class Worker:
-    """Answers requests about one case at a time."""
+    """Answers requests about a case."""
 
     def __init__(self, name: str, threads: int):
         self.participant = load(name)
         self.participant.use_threads(threads)
-        self.forget()
-
-    def forget(self) -> Any:
-        """Drop the case, and its memory with it."""
         self.case: Any = None
         self.arrays: Any = ()
         self.passes: Any = {}
-        return {}
 
     def hello(self) -> Any:
         python = ".".join(map(str, sys.version_info[:3]))
@@ -79,7 +74,6 @@ class Worker:
     def build(self, group: str, name: str) -> Any:
         from .cases import find
 
-        self.forget()
         self.case = find(group, name)
         self.arrays = self.case.arrays()
         self.passes = self.participant.build(self.case, self.arrays)

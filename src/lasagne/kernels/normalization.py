@@ -71,7 +71,7 @@ LONG_ROW = 32
 #: Images of a block of columns, at least, and blocks, at most.
 _BLOCK, _MOST_BLOCKS = 64, 32
 
-#: Elements of long rows that are worth waking up a thread for.
+#: Elements that are worth waking up a thread for.
 _LEAST_FOR_A_THREAD = 8192
 
 _JIT = {"cache": True, "nogil": True}
@@ -137,6 +137,15 @@ def _centers(x):
 
 
 @njit(**PART)
+def _factors(scale, inv_std):
+    """Return what deviations are multiplied by."""
+    factors = np.empty_like(scale)
+    for c in range(scale.size):
+        factors[c] = scale[c] * inv_std[c]
+    return factors
+
+
+@njit(**PART)
 def _finish_statistics(x, centers, totals, scale, epsilon, mean, inv_std):
     """Overwrite mean and deviation; return what deviations are multiplied by.
 
@@ -144,15 +153,13 @@ def _finish_statistics(x, centers, totals, scale, epsilon, mean, inv_std):
     of their squares.
     """
     part = _inverse_count(x)
-    factors = np.empty(centers.size, x.dtype)
     for c in range(centers.size):
         difference = totals[0, c] * part
         variance = totals[1, c] * part - difference * difference
         variance = 0.0 if variance < 0 else variance
         mean[c] = centers[c] + difference
         inv_std[c] = 1.0 / np.sqrt(variance + epsilon)
-        factors[c] = scale[c] * inv_std[c]
-    return factors
+    return _factors(scale, inv_std)
 
 
 @njit(**PART)
@@ -304,15 +311,6 @@ def _gradient_of_scale(product, inv_std, x):
     Whose deviation is not a number.
     """
     return product * inv_std if x.size else 0.0
-
-
-@njit(**PART)
-def _factors(scale, inv_std):
-    """Return what deviations are multiplied by."""
-    factors = np.empty_like(scale)
-    for c in range(scale.size):
-        factors[c] = scale[c] * inv_std[c]
-    return factors
 
 
 @njit(**PART)

@@ -323,17 +323,17 @@ def _multiply_panel(
     if not is_apart:
         sums, pitch = target.values, target.size
         at = (product * target.height + top) * pitch + position
-    begins = first == block.first and (block.begins or is_apart)
-    is_zero = block.begins and len(target.added) == 0
+    is_first = first == block.first
+    adds = not (is_first and block.begins and len(target.added) == 0)
+    begins = is_first and adds and (block.begins or is_apart)
     changes = len(target.bias) > 0 or target.threshold > -np.inf
     ends = first + count == block.last and (is_apart or (block.ends and changes))
     row, line = top, 0
     while row < bottom:
         tile = _MOST_ROWS if row + _MOST_ROWS <= bottom else _FEWEST_ROWS
         rows = min(bottom - row, tile)
-        if begins and not is_zero:
+        if begins:
             _begin_tile(sums, at, pitch, row, rows, panel, target, block)
-        adds = not (first == block.first and block.begins and is_zero)
         if step > 0:
             products_and_pack(
                 left,

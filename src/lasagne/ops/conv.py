@@ -250,8 +250,8 @@ class _ConvFamily(LinearOp):
 
 
 @lru_cache(maxsize=1 << 12)
-def _output_shape(op: "Conv", x: tuple[int, ...], w: tuple[int, ...]) -> tuple:
-    """Return the shape of the output, for shapes of operands that fit."""
+def output_shape(op: _ConvFamily, x: tuple, w: tuple) -> tuple:
+    """Return the shape of the output, for shapes that fit; ``None`` if unknown."""
     op.check(x, w)
     return (x[0], w[0], *op.output_sizes(x[2:], w[2:]))
 
@@ -296,9 +296,7 @@ class Conv(_ConvFamily):
 
     def make_node(self, x: Any, w: Any) -> Apply:
         x, w = float_operands(self, ("input", x), ("filters", w), ndim=self.ndim + 2)
-        x_shape, w_shape = x.type.shape, w.type.shape
-        self.check(x_shape, w_shape)
-        shape = (x_shape[0], w_shape[0], *self.output_sizes(x_shape[2:], w_shape[2:]))
+        shape = output_shape(self, x.type.shape, w.type.shape)
         return Apply(self, [x, w], [pt.tensor(dtype=x.dtype, shape=shape)])
 
     def infer_shapes(self, node: Apply, shapes: Any) -> list[tuple]:
@@ -313,7 +311,7 @@ class Conv(_ConvFamily):
 
     def convolve(self, x: np.ndarray, w: np.ndarray, *epilogue: Any) -> np.ndarray:
         """Call :func:`lasagne.kernels.convolution.forward`."""
-        shape = _output_shape(self, x.shape, w.shape)
+        shape = output_shape(self, x.shape, w.shape)
         return _compute(kernel.forward, self, (x, w), shape, w.shape[2:], *epilogue)
 
     def pullback(self, inputs: Any, outputs: Any, cotangents: Any) -> list:

@@ -24,7 +24,7 @@ from ..kernels.simd import VECTOR_BYTES
 from ..kernels.simd_pairs import MOST_ROWS
 from ._arguments import constant_or_none
 from ._memory import empty
-from .conv import Conv, ConvFilterGradient, ConvInputGradient
+from .conv import Conv, ConvFilterGradient, ConvInputGradient, output_shape
 from .fused import ConvBias, RectifyGradient
 from .pool import MaxPool, MaxPoolGradient
 
@@ -66,11 +66,6 @@ class _ConvPoolFamily(ConvBias):
                 for size, length in zip(sizes, self.window, strict=True)
             ),
         )
-
-    def full_shape(self, x: np.ndarray, w: np.ndarray) -> tuple[int, ...]:
-        """Return the shape of what the convolution gives, if they fit each other."""
-        self.check(x.shape, w.shape)
-        return (len(x), len(w), *self.output_sizes(x.shape[2:], w.shape[2:]))
 
     def few_images_at_once(
         self, x: np.ndarray, w: np.ndarray, shape: tuple[int, ...]
@@ -128,7 +123,7 @@ class ConvPool(_ConvPoolFamily):
 
     def perform(self, node: Apply, inputs: Any, output_storage: Any) -> None:
         x, w, b = inputs
-        shape, epilogue = self.full_shape(x, w), self.epilogue(w, b)
+        shape, epilogue = output_shape(self, x.shape, w.shape), self.epilogue(w, b)
         p = empty(self.pooled_shape(x.shape, w.shape), x.dtype)
         routes = empty(p.shape, np.uint8)
         promote, window = promotions[self.ndim].py_func, self.pool_geometry()
@@ -194,7 +189,7 @@ class ConvPoolGradient(_ConvPoolFamily):
 
     def perform(self, node: Apply, inputs: Any, output_storage: Any) -> None:
         x, w, p, routes, g = inputs
-        shape = self.full_shape(x, w)
+        shape = output_shape(self, x.shape, w.shape)
         if (
             not p.shape
             == routes.shape
